@@ -1,0 +1,188 @@
+"""Requantisation, rounding, saturation and the widths that integers need: written once, read by numpy and gateware.
+
+The functions that round and shift are made of operators only, so they run unchanged on Python ints, numpy integer
+arrays, numba scalars and Amaranth signed values.
+
+References
+----------
+ONNX operators QLinearConv and QuantizeLinear: ``y = saturate(round_half_even(acc * M) + zero_point)``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel.errors import ModelError, shown
+
+Ints = NDArray[np.int64]
+
+DEFAULT_SIGNIFICAND_BITS = 24
+MIN_SIGNIFICAND_BITS = 2
+MAX_SHIFT = 62
+
+
+def round_half_even(product: Any, shift: int) -> Any:
+    """Return ``product / 2**shift`` rounded half to even, for ``shift >= 0``; operators only.
+
+    ``product`` may be a Python int, a numpy integer array or a signed Amaranth value. The caller sees to it that
+    ``product + 2**(shift-1)`` fits its type.
+    """
+    if shift == 0:
+        return product
+    return (product + ((1 << (shift - 1)) - 1) + ((product >> shift) & 1)) >> shift
+
+
+def saturate(value: Ints, low: int, high: int) -> Ints:
+    """Return ``value`` clamped to ``[low, high]``."""
+    return np.clip(value, low, high)
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Return the width of the narrowest two's complement register that holds every integer of ``[low, high]``."""
+    return max(_magnitude_bits(low), _magnitude_bits(high)) + 1
+
+
+def _magnitude_bits(value: int) -> int:
+    return (~value if value < 0 else value).bit_length()
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """How an activation tensor's integers stand for real numbers: ``real = (q - zero_point) * scale``.
+
+    Attributes
+    ----------
+    scale : float
+        A positive, finite float32 value.
+    zero_point : int
+        The integer that stands for zero; within ``[low, high]`` of the type.
+    bits : int
+        Width, 2 to 16.
+    signed : bool
+        Two's complement or unsigned.
+    low, high : int
+        The integers the tensor can hold; narrower than the type after a Clip or ReLU. Default: the type's range.
+    """
+
+    scale: float
+    zero_point: int = 0
+    bits: int = 8
+    signed: bool = True
+    low: int = None  # type: ignore[assignment]  # filled by __post_init__ with the type's range
+    high: int = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.bits, int) and 2 <= self.bits <= 16):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ModelError(f"activation bits must be 2 to 16, not {shown(self.bits)}")
+        if not (math.isfinite(self.scale) and self.scale > 0):
+            raise ModelError(f"scale must be positive and finite, not {self.scale!r}")
+        low, high = self.type_range
+        if self.low is None:  # pyright: ignore[reportUnnecessaryComparison]
+            object.__setattr__(self, "low", low)
+        if self.high is None:  # pyright: ignore[reportUnnecessaryComparison]
+            object.__setattr__(self, "high", high)
+        if not low <= self.low <= self.high <= high:
+            raise ModelError(f"integer range must lie in [{low}, {high}], not [{self.low}, {self.high}]")
+        if not low <= self.zero_point <= high:
+            raise ModelError(f"zero point must lie in [{low}, {high}], not {self.zero_point}")
+
+    @property
+    def type_range(self) -> tuple[int, int]:
+        """The lowest and highest integer of the type."""
+        return (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1) if self.signed else (0, (1 << self.bits) - 1)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy type that holds it: int8, uint8, int16 or uint16."""
+        return np.dtype(f"{'' if self.signed else 'u'}int{8 if self.bits <= 8 else 16}")
+
+    @property
+    def centered_range(self) -> tuple[int, int]:
+        """The lowest and highest value of ``q - zero_point``."""
+        return self.low - self.zero_point, self.high - self.zero_point
+
+    def quantize(self, real: NDArray[np.floating[Any]]) -> NDArray[Any]:
+        """Return the integers of ``real``, as QuantizeLinear does: float32 division, half to even, saturation."""
+        scaled = np.rint(np.asarray(real, np.float32) / np.float32(self.scale))
+        return np.clip(scaled + self.zero_point, self.low, self.high).astype(self.dtype)
+
+    def dequantize(self, q: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the float32 real numbers of ``q``, as DequantizeLinear does."""
+        return (q.astype(np.int32) - self.zero_point).astype(np.float32) * np.float32(self.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class Requantize:
+    """The one rounding at a layer's output: ``saturate(round_half_even(acc * multiplier / 2**shift) + zero_point)``.
+
+    One shift serves the layer and its channels carry integer multipliers at that shift, so gateware needs no barrel
+    shifter. At 24 significant bits the largest multiplier is its float32 scale exactly.
+
+    Attributes
+    ----------
+    scales : float64 array, shape (n,)
+        ``input_scale * weight_scale / output_scale``: one, or one per channel, per addend or per divisor.
+    zero_point, low, high : int
+        The output's zero point and saturation bounds (ReLU and Clip fold into the bounds).
+    significand_bits : int
+        Bits of the largest multiplier; 24 unless a target asks for fewer.
+    """
+
+    scales: NDArray[np.float64]
+    zero_point: int
+    low: int
+    high: int
+    significand_bits: int = DEFAULT_SIGNIFICAND_BITS
+
+    def __post_init__(self) -> None:
+        scales = np.atleast_1d(np.asarray(self.scales, np.float64))
+        if scales.ndim != 1 or not scales.size:
+            raise ModelError(f"requantisation scales must be a vector, not of shape {scales.shape}")
+        if not np.all(np.isfinite(scales) & (scales > 0)):
+            raise ModelError("requantisation scales must be positive and finite")
+        object.__setattr__(self, "scales", scales)
+        if not 0 <= self.shift <= MAX_SHIFT:
+            raise ModelError(
+                f"requantisation scale must lie in [2**-38, 2**23], not {float(scales.max())!r}: "
+                f"its shift at {self.significand_bits} bits would be {self.shift}"
+            )
+
+    @cached_property
+    def shift(self) -> int:
+        """The layer's one right shift."""
+        _, exponent = math.frexp(float(self.scales.max()))
+        shift = self.significand_bits - exponent
+        # Rounding up to 2**significand_bits would need one bit more: take the next exponent.
+        if round(math.ldexp(float(self.scales.max()), shift)) >> self.significand_bits:
+            shift -= 1
+        return shift
+
+    @cached_property
+    def multipliers(self) -> Ints:
+        """The integer multipliers at that shift, shape (n,); a channel too small for the shift gets 0."""
+        return np.rint(np.ldexp(self.scales, self.shift)).astype(np.int64)
+
+    def product_bits(self, acc_low: int, acc_high: int) -> int:
+        """Return the signed width of ``acc * multiplier`` plus the rounding increment, for acc in the interval."""
+        largest = int(self.multipliers.max())
+        half = 1 << max(self.shift - 1, 0)
+        return signed_bits(min(acc_low * largest, 0) - half, max(acc_high * largest, 0) + half)
+
+    def finish(self, product: Ints) -> Ints:
+        """Round, shift, add the zero point and saturate already multiplied accumulators (int64)."""
+        return saturate(round_half_even(product, self.shift) + self.zero_point, self.low, self.high)
+
+    def __call__(self, acc: Ints, axis: int | None = None) -> Ints:
+        """Requantise int64 accumulators; ``axis`` is the channel axis when there is a multiplier per channel."""
+        multipliers = self.multipliers
+        if multipliers.size > 1:
+            shape = [1] * acc.ndim
+            shape[axis if axis is not None else 0] = -1
+            multipliers = multipliers.reshape(shape)
+        return self.finish(acc * multipliers)

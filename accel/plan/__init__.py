@@ -1,0 +1,1 @@
+"""Folds, buffers and FIFOs of a network on a target."""

@@ -1,0 +1,1 @@
+"""FPGA parts, one a file."""

@@ -1,0 +1,1 @@
+"""The gateware: Amaranth components that elaborate the schedules of a plan."""
