@@ -1,0 +1,157 @@
+"""The schedule contract of docs/adr/0001 as values, and what every kernel type states about itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel.errors import CapacityError
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a stream port carries: one tensor in (h, w, c) order, ``lanes`` channels a beat.
+
+    Attributes
+    ----------
+    pixels : int
+        Pixels (or time steps) of a tensor.
+    channels : int
+        Channels of a pixel.
+    lanes : int
+        Channels a beat carries; the last beat of a pixel is zero-padded.
+    bits : int
+        Width of one channel's integer.
+    signed : bool
+        Its signedness.
+    """
+
+    pixels: int
+    channels: int
+    lanes: int
+    bits: int
+    signed: bool
+
+    @property
+    def beats_per_pixel(self) -> int:
+        """Beats that carry one pixel."""
+        return -(-self.channels // self.lanes)
+
+    @property
+    def beats(self) -> int:
+        """Beats that carry one tensor."""
+        return self.pixels * self.beats_per_pixel
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """When a kernel reads, computes and writes; see docs/adr/0001 for the meaning of every field.
+
+    Attributes
+    ----------
+    steps, period, after : int64 arrays, shape (positions,)
+    need, free : int64 arrays, shape (input ports, positions)
+    beats, capacity : tuple of int
+        Per input port.
+    slots : tuple of int
+        Per output port.
+    latency, release : int
+        In cycles.
+
+    Raises
+    ------
+    CapacityError
+        If an input buffer cannot hold what one position needs.
+    """
+
+    steps: Counts
+    period: Counts
+    need: Counts
+    free: Counts
+    after: Counts
+    beats: tuple[int, ...]
+    capacity: tuple[int, ...]
+    slots: tuple[int, ...]
+    latency: int
+    release: int
+
+    def __post_init__(self) -> None:
+        for port, (capacity, least) in enumerate(zip(self.capacity, self.least_capacity, strict=True)):
+            if capacity < least:
+                raise CapacityError(f"input {port} needs a buffer of {least} beats; this one holds {capacity}")
+
+    @property
+    def least_capacity(self) -> tuple[int, ...]:
+        """The fewest beats each input buffer must hold: max(need[i] + 1 - free[i - 1])."""
+        before = np.concatenate([np.zeros((len(self.beats), 1), np.int64), self.free[:, :-1]], axis=1)
+        return tuple(int(n) for n in (self.need + 1 - before).max(axis=1))
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of one tensor."""
+        return int(self.steps.sum())
+
+    @property
+    def results(self) -> int:
+        """Results, and so output beats on every output port, of one tensor."""
+        return int((self.steps[self.period > 0] // self.period[self.period > 0]).sum())
+
+    @property
+    def bound_cycles(self) -> int:
+        """The least possible interval between tensors: the largest of steps, input beats and output beats."""
+        return max(self.total_steps, self.results, *self.beats)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A memory a kernel has: ``depth`` words of ``bits``, ``copies`` of it; with contents at power-up or not."""
+
+    name: str
+    depth: int
+    bits: int
+    copies: int = 1
+    initialised: bool = False
+
+
+class KernelSpec(ABC):
+    """One placed kernel: a layer's integers, its geometry and its fold.
+
+    A subclass is a frozen dataclass in a file of its own under ``accel/schedule`` and is discovered there. It owns every
+    fact that the stepper, the planner and the gateware share; the gateware's component of the same name under
+    ``hdl/kernels`` takes it as its only argument.
+    """
+
+    kind: ClassVar[str]
+    """The kernel type's name, in the plan and the reports."""
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[Stream, ...]:
+        """What each input port carries."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[Stream, ...]:
+        """What each output port carries."""
+
+    @property
+    @abstractmethod
+    def schedule(self) -> Schedule:
+        """When it reads, computes and writes."""
+
+    @property
+    @abstractmethod
+    def memories(self) -> tuple[Memory, ...]:
+        """The memories it has."""
+
+    @property
+    @abstractmethod
+    def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
+        """Multipliers by use: ``{"mac": (count, a_bits, b_bits), "requantize": ...}``."""
