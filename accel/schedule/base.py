@@ -123,8 +123,8 @@ class Memory:
 class KernelSpec(ABC):
     """One placed kernel: a layer's integers, its geometry and its fold.
 
-    A subclass is a frozen dataclass in a file of its own under ``accel/schedule`` and is discovered there. It owns every
-    fact that the stepper, the planner and the gateware share; the gateware's component of the same name under
+    A subclass is a frozen dataclass in a file of its own under ``accel/schedule`` and is discovered there. It owns
+    every fact that the stepper, the planner and the gateware share; the component of the same name under
     ``hdl/kernels`` takes it as its only argument.
     """
 
