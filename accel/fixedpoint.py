@@ -153,6 +153,11 @@ class Requantize:
                 f"its shift at {self.significand_bits} bits would be {self.shift}"
             )
 
+    @classmethod
+    def onto(cls, output: Quantization, scales: NDArray[np.float64] | float) -> Requantize:
+        """Return the requantisation by ``scales`` onto a tensor quantised as ``output``."""
+        return cls(np.atleast_1d(np.asarray(scales, np.float64)), output.zero_point, output.low, output.high)
+
     @cached_property
     def shift(self) -> int:
         """The layer's one right shift."""

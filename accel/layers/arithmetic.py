@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from accel.fixedpoint import Quantization, Requantize
+from accel.fixedpoint import Quantization
 from accel.layers.base import Array, Example, Layer, Shape
 
 _FLOAT64_EXACT = 2**53
@@ -58,9 +58,10 @@ def integer_example(
     channels = layer.infer(shapes)[0][0] if per_channel else 1
     typical = 0.7 * half * 64 * reduction**0.5
     scales = rng.uniform(0.5, 1.5, channels) * 100 / typical
+    weight_scale = scales * output.scale / quantizations[0].scale
     return Example(
         name=name,
-        layer=replace(layer, requantize=Requantize(scales, output.zero_point, output.low, output.high), **weights),
+        layer=replace(layer, **weights).quantized(shapes, quantizations, output, weight_scale),
         shapes=shapes,
         quantizations=quantizations,
         output=output,

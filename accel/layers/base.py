@@ -78,6 +78,41 @@ class Layer(ABC):
         """
         raise UnsupportedError(f"{self.op} has no integer form")
 
+    def quantized(
+        self,
+        shapes: Sequence[Shape],
+        inputs: Sequence[Quantization],
+        output: Quantization,
+        weight_scale: Array | float = 1.0,
+    ) -> Self:
+        """Return the integer form of this layer, the one whose `integer` may be called.
+
+        A layer with parameters must already hold them as integers: weights int16, zero point subtracted (with
+        ``weight_bits`` set where the layer has it), bias int64 at the accumulator's scale
+        ``inputs[0].scale * weight_scale``. All that the integers need besides is worked out here and kept in the
+        layer: its `requantize` (a ReLU or Clip behind the layer narrows ``output.low`` and ``output.high``), and the
+        ``table`` of a unary operator.
+
+        Parameters
+        ----------
+        shapes : sequence of shapes
+            One per input, per sample.
+        inputs : sequence of Quantization
+            One per input.
+        output : Quantization
+            Of every output.
+        weight_scale : float or float64 array, shape (out_channels,)
+            Of the integer weights, or of the constant operand of an Add, Mul or PRelu.
+
+        Raises
+        ------
+        UnsupportedError
+            If the layer has no integer form.
+        ModelError
+            If the quantisations do not fit the layer.
+        """
+        raise UnsupportedError(f"{self.op} has no integer form")
+
     @classmethod
     @abstractmethod
     def examples(cls) -> tuple[Example, ...]:

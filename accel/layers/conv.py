@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
 from accel.errors import ModelError
-from accel.fixedpoint import Ints, Quantization
+from accel.fixedpoint import Ints, Quantization, Requantize
 from accel.layers.arithmetic import exact_matmul, integer_example
 from accel.layers.base import Array, Example, Layer, Shape, only, positive
 from accel.layers.window import Window, as_image
@@ -18,7 +18,7 @@ from accel.work import Kind, Work
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conv(Layer):
-    """A convolution.
+    """A convolution; in integers its `requantize` has one scale, or one per output channel.
 
     Attributes
     ----------
@@ -109,6 +109,15 @@ class Conv(Layer):
         if self.bias is not None:
             acc = acc + self.bias.reshape(-1, *[1] * len(self.kernel))
         return (acc.astype(inputs[0].dtype),)
+
+    def quantized(
+        self,
+        shapes: Sequence[Shape],
+        inputs: Sequence[Quantization],
+        output: Quantization,
+        weight_scale: Array | float = 1.0,
+    ) -> Self:
+        return replace(self, requantize=Requantize.onto(output, inputs[0].scale * weight_scale / output.scale))
 
     def integer(self, inputs: Sequence[Array], quantizations: Sequence[Quantization]) -> tuple[Ints, ...]:
         assert self.weight is not None
