@@ -1,0 +1,188 @@
+"""Writes the integer model: chooses the scales, has onnxruntime's quantiser place them, and marks the narrow widths."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from accel.errors import ModelError, shown
+from accel.quantize.prepare import KEEPS_SCALE, QUANTISED, WEIGHTED, initializers, is_head, real_inputs
+from accel.quantize.ranges import Observation, Scale, activation_scale, weight_scales
+from accel.quantize.runtime import check
+
+_EDGE_BITS = 8
+_ORTQ: Any = importlib.import_module("onnxruntime.quantization")  # it has no type stubs
+_UINT8, _INT8 = _ORTQ.QuantType.QUInt8, _ORTQ.QuantType.QInt8
+
+
+def emit(
+    model: onnx.ModelProto, seen: dict[str, Observation], *, weight_bits: int, activation_bits: int
+) -> onnx.ModelProto:
+    """Return the QDQ model of a prepared float model, given what its tensors hold."""
+    scales = _activation_scales(model.graph, seen, activation_bits)
+    overrides = {name: [_override(scale)] for name, scale in scales.items()}
+    overrides |= _weight_overrides(model.graph, weight_bits)
+    quantiser = _ORTQ.QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=_INT8,
+        activation_qType=_UINT8,
+        tensors_range={name: _range(observation) for name, observation in seen.items()},
+        nodes_to_quantize=[],
+        nodes_to_exclude=[],
+        op_types_to_quantize=sorted(QUANTISED),
+        extra_options={
+            "ActivationSymmetric": False,
+            "WeightSymmetric": True,
+            "ForceQuantizeNoInputCheck": True,  # a Flatten or MaxPool that reads the graph's input is quantised too
+            "TensorQuantOverrides": overrides,
+        },
+    )
+    quantiser.quantize_model()
+    quantiser.model.topological_sort()
+    result: onnx.ModelProto = quantiser.model.model
+    _clip_activations(result.graph, {name: scale.bits for name, scale in scales.items() if scale.bits < _EDGE_BITS})
+    if weight_bits < 8:
+        _clip_weights(result.graph, weight_bits)
+    del result.graph.value_info[:]
+    del result.metadata_props[:]
+    check(result)
+    _check_no_float_island(result.graph)
+    return result
+
+
+def _activation_scales(graph: onnx.GraphProto, seen: dict[str, Observation], bits: int) -> dict[str, Scale]:
+    """Return one scale per tensor; tensors that a KEEPS_SCALE node joins share theirs."""
+    leader = {name: name for name in seen}
+
+    def find(name: str) -> str:
+        while leader[name] != name:
+            name = leader[name]
+        return name
+
+    for node in graph.node:
+        if node.op_type in KEEPS_SCALE:
+            leader[find(node.output[0])] = find(node.input[0])
+    edges = {value.name for value in [*real_inputs(graph), *graph.output]}
+    edges |= {name for node in graph.node if is_head(graph, node) for name in node.input}
+    edge_groups = {find(name) for name in edges}
+    groups: dict[str, Observation] = {}
+    for name, observation in seen.items():
+        group = find(name)
+        groups[group] = groups[group].merged(observation) if group in groups else observation
+    chosen = {
+        group: activation_scale(observation, _EDGE_BITS if group in edge_groups else bits)
+        for group, observation in groups.items()
+    }
+    return {name: chosen[find(name)] for name in seen}
+
+
+def _range(seen: Observation) -> Any:
+    return _ORTQ.TensorData(lowest=np.float32(seen.low), highest=np.float32(seen.high))
+
+
+def _override(scale: Scale) -> dict[str, Any]:
+    return {
+        "quant_type": _UINT8,
+        "scale": np.array(scale.scale, np.float32),
+        "zero_point": np.array(scale.zero_point, np.uint8),
+    }
+
+
+def _weight_overrides(graph: onnx.GraphProto, bits: int) -> dict[str, list[dict[str, Any]]]:
+    constants = initializers(graph)
+    overrides: dict[str, list[dict[str, Any]]] = {}
+    for node in graph.node:
+        if node.op_type in WEIGHTED:
+            weight = numpy_helper.to_array(constants[node.input[1]])
+            axis = _output_axis(node, weight.ndim)
+            overrides[node.input[1]] = [
+                {"axis": axis, "quant_type": _INT8, "scale": scale, "zero_point": np.int8(0)}
+                for scale in weight_scales(weight, axis, bits)
+            ]
+    return overrides
+
+
+def _output_axis(node: onnx.NodeProto, rank: int) -> int:
+    """Return the axis of a weight that counts output channels."""
+    if node.op_type == "Conv":
+        return 0
+    if node.op_type == "ConvTranspose":
+        return 1
+    transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+    return 0 if transposed else rank - 1
+
+
+def _clip_activations(graph: onnx.GraphProto, bits_of: dict[str, int]) -> None:
+    """Put a Clip to 0 .. 2^bits - 1 behind every QuantizeLinear of a tensor in `bits_of`."""
+    nodes: list[onnx.NodeProto] = []
+    renamed: dict[str, str] = {}
+    for node in graph.node:
+        nodes.append(node)
+        if node.op_type == "QuantizeLinear" and node.input[0].removesuffix("_QuantizeLinear_Input") in bits_of:
+            tensor = node.input[0]
+            bits = bits_of[tensor.removesuffix("_QuantizeLinear_Input")]
+            bounds = _bounds(graph, f"uint{bits}", np.uint8(0), np.uint8((1 << bits) - 1))
+            clipped = f"{tensor}_Clip_Output"
+            renamed[node.output[0]] = clipped
+            nodes.append(helper.make_node("Clip", [node.output[0], *bounds], [clipped], name=f"{tensor}_Clip"))
+        elif node.op_type == "DequantizeLinear":
+            node.input[0] = renamed.get(node.input[0], node.input[0])
+    _replace_nodes(graph, nodes)
+
+
+def _clip_weights(graph: onnx.GraphProto, bits: int) -> None:
+    """Put a Clip to the symmetric range of `bits` bits between every int8 weight and its DequantizeLinear."""
+    limit = (1 << (bits - 1)) - 1
+    constants = initializers(graph)
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
+            tensor = constants[node.input[0]]
+            if tensor.data_type == onnx.TensorProto.INT8:
+                narrow = np.clip(numpy_helper.to_array(tensor), -limit, limit).astype(np.int8)
+                tensor.CopyFrom(numpy_helper.from_array(narrow, tensor.name))
+                bounds = _bounds(graph, f"int{bits}", np.int8(-limit), np.int8(limit))
+                clipped = f"{tensor.name}_Clip_Output"
+                nodes.append(helper.make_node("Clip", [tensor.name, *bounds], [clipped], name=f"{tensor.name}_Clip"))
+                node.input[0] = clipped
+        nodes.append(node)
+    _replace_nodes(graph, nodes)
+
+
+def _bounds(graph: onnx.GraphProto, kind: str, low: np.integer[Any], high: np.integer[Any]) -> list[str]:
+    """Return the names of two scalar constants, added once per kind."""
+    names = [f"accel.{kind}_min", f"accel.{kind}_max"]  # a prefix no exporter uses
+    if names[0] not in initializers(graph):
+        graph.initializer.extend(
+            numpy_helper.from_array(np.array(v), n) for n, v in zip(names, (low, high), strict=True)
+        )
+    return names
+
+
+def _replace_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def _check_no_float_island(graph: onnx.GraphProto) -> None:
+    """Hold the quantiser to its promise: every float op but a head reads a DequantizeLinear."""
+    producers = {name: node for node in graph.node for name in node.output}
+    constants = initializers(graph)
+    for node in graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear") or node.op_type not in QUANTISED:
+            continue
+        name = node.input[0]
+        kind = producers[name].op_type if name in producers else "graph input"
+        if node.op_type == "Clip" and (kind == "QuantizeLinear" or name in constants):
+            continue
+        if kind != "DequantizeLinear" and name not in constants:
+            raise ModelError(
+                f"{node.op_type} {shown(node.name)} stays float: nothing quantises its input {shown(name)}"
+            )
