@@ -1,0 +1,98 @@
+import json
+import math
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+from accel import shipped
+from accel.errors import InputError
+from accel.quantize import METADATA_KEY, accuracy
+
+# name: (parameters, MACs per inference, accuracy the float model must reach)
+FEED_FORWARD = {
+    "lenet5": (61_706, 416_520, 0.98),  # the common full-connection form of LeNet-5
+    "mlp": (6_570, 6_464, 0.95),
+    "cnn_small": (4_610, 65_472, 0.95),
+}
+HALF_A_POINT = 0.005 + 1e-9
+
+
+def infer(name: str) -> float:
+    session = ort.InferenceSession(shipped.path(name), providers=["CPUExecutionProvider"])
+    (logits,) = session.run(None, dict(np.load(shipped.inputs_path(name))))
+    return accuracy(logits, np.load(shipped.labels_path(name))["labels"])
+
+
+def parameters(model: onnx.ModelProto) -> int:
+    return sum(
+        math.prod(tensor.dims) for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT
+    )
+
+
+def macs(model: onnx.ModelProto) -> int:
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in [*graph.value_info, *graph.output]}
+    weights = {tensor.name: tensor.dims for tensor in graph.initializer}
+    total = 0
+    for node in graph.node:
+        if node.op_type == "Conv":
+            total += math.prod(shapes[node.output[0]][2:]) * math.prod(weights[node.input[1]])
+        elif node.op_type == "Gemm":
+            total += math.prod(weights[node.input[1]])
+    return total
+
+
+def test_all_are_here():
+    assert set(FEED_FORWARD) <= set(shipped.names())
+
+
+@pytest.mark.parametrize("name", FEED_FORWARD)
+def test_size_of_float_model(name):
+    model = onnx.load(shipped.path(name))
+    expected_parameters, expected_macs, _ = FEED_FORWARD[name]
+    assert parameters(model) == expected_parameters
+    assert macs(model) == expected_macs
+
+
+@pytest.mark.parametrize("name", FEED_FORWARD)
+def test_form(name):
+    for variant in (name, f"{name}_qdq"):
+        graph = onnx.load(shipped.path(variant)).graph
+        assert [value.name for value in graph.input] == ["x"]
+        assert [value.name for value in graph.output] == ["logits"]
+        assert graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+@pytest.mark.parametrize("name", FEED_FORWARD)
+def test_data_files(name):
+    inputs, labels = np.load(shipped.inputs_path(name)), np.load(shipped.labels_path(name))
+    calibration = np.load(shipped.calibration_path(name))
+    assert inputs.files == calibration.files == ["x"]
+    assert inputs["x"].dtype == calibration["x"].dtype == np.float32
+    assert labels["labels"].dtype == np.int64
+    assert len(inputs["x"]) == len(labels["labels"]) >= 360
+
+
+@pytest.mark.parametrize("name", FEED_FORWARD)
+def test_integers_are_within_half_a_point_of_float(name):
+    in_float = infer(name)
+    assert in_float >= FEED_FORWARD[name][2]
+    assert infer(f"{name}_qdq") >= in_float - HALF_A_POINT
+
+
+@pytest.mark.parametrize("name", FEED_FORWARD)
+def test_quantised_model_says_how(name):
+    metadata = {entry.key: entry.value for entry in onnx.load(shipped.path(f"{name}_qdq")).metadata_props}
+    settings = json.loads(metadata[METADATA_KEY])
+    assert (settings["version"], settings["weight_bits"], settings["activation_bits"]) == (1, 8, 8)
+
+
+def test_unknown_name():
+    with pytest.raises(InputError, match=r"no shipped model is called 'lenet'; did you mean 'lenet5'\?"):
+        shipped.path("lenet")
+
+
+def test_files_stay_small():
+    assert sum(file.stat().st_size for file in shipped.folder().iterdir() if file.is_file()) < 3_000_000
