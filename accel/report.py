@@ -5,9 +5,20 @@ A figure a machine cannot state is ``None``, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import enum
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from accel.errors import InputError, shown
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.console import RenderableType
 
 SCHEMA_VERSION = 1
 """Changes whenever a field of the JSON form changes its name or meaning."""
@@ -133,3 +144,100 @@ class Report(Figures):
     status: Mapping[str, str] = field(default_factory=dict[str, str])
     layers: tuple[LayerReport, ...] = ()
     schema_version: int = SCHEMA_VERSION
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form: plain dicts, lists, numbers, text and ``None`` under the names of the fields."""
+        own = [f.name for f in fields(self) if f.name not in _FIGURES and f.name not in ("schema_version", "layers")]
+        names = ["schema_version", *own, *_FIGURES]
+        plain = {name: _plain(getattr(self, name)) for name in names}
+        return plain | {"layers": [_plain(layer) for layer in self.layers]}
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """Return the report as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Return the report that `to_json` wrote.
+
+        Raises
+        ------
+        InputError
+            If the text is not JSON, is of another schema version, or a field is missing or of the wrong type.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"a report must be JSON: {error}") from None
+        if not isinstance(data, dict):
+            raise InputError(f"a report must be a JSON object, not {shown(type(data).__name__)}")
+        version = cast("dict[str, Any]", data).get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise InputError(f"a report must be of schema version {SCHEMA_VERSION}, not {shown(version)}")
+        try:
+            return TypeAdapter(cls).validate_python(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(f"report field {shown(where)}: {first['msg']}") from None
+
+    def frame(self) -> pl.DataFrame:
+        """Return one row per layer, columns named as the fields.
+
+        Mappings are spread into columns such as ``bytes.dram`` and ``mapping.tile``; ``network``, ``machine`` and
+        ``batch`` lead every row, so frames of several reports concatenate with ``how="diagonal_relaxed"``.
+        """
+        head = {"network": self.network, "machine": self.machine, "batch": self.batch}
+        return _frame([head | _plain(layer) for layer in self.layers])
+
+    def __rich__(self) -> RenderableType:
+        from accel.display import report_grid
+
+        return report_grid(self).rich()
+
+    def _repr_html_(self) -> str:
+        from accel.display import report_grid
+
+        return report_grid(self).html()
+
+
+_FIGURES = tuple(f.name for f in fields(Figures))
+
+
+def totals_frame(reports: Sequence[Report]) -> pl.DataFrame:
+    """Return one row per report, columns named as the fields, mappings spread as in `Report.frame`, without layers."""
+    return _frame([{k: v for k, v in report.to_dict().items() if k != "layers"} for report in reports])
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` in the types of JSON; a figure that is not finite is one that cannot be stated."""
+    if isinstance(value, Figures):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in cast("Sequence[Any]", value)]
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    scalar: Any = cast("Any", value).item() if isinstance(value, np.generic) else value
+    if isinstance(scalar, float) and not math.isfinite(scalar):
+        return None
+    return scalar if isinstance(scalar, bool | int | float | str) or scalar is None else str(scalar)
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    import polars as pl
+
+    flat: list[dict[str, Any]] = []
+    for row in rows:
+        spread: dict[str, Any] = {}
+        for name, value in row.items():
+            if isinstance(value, dict):
+                items = cast("dict[str, Any]", value).items()
+                spread |= {f"{name}.{key}": v if not isinstance(v, dict | list) else json.dumps(v) for key, v in items}
+            else:
+                spread[name] = value
+        flat.append(spread)
+    return pl.DataFrame(flat, infer_schema_length=None, strict=False)
