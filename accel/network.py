@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from accel.errors import ModelError, shown
 from accel.fixedpoint import Quantization
 from accel.layers.base import Layer, Shape
 from accel.work import Work
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Node:
     outputs: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """An ordered graph of layers.
 
@@ -106,6 +110,22 @@ class Network:
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
+
+    def __repr__(self) -> str:
+        return (
+            f"Network({shown(self.name)}, {len(self.nodes):,} layers, {self.macs:,} MACs, "
+            f"{self.parameters:,} parameters)"
+        )
+
+    def __rich__(self) -> RenderableType:
+        from accel.display import network_grid
+
+        return network_grid(self).rich()
+
+    def _repr_html_(self) -> str:
+        from accel.display import network_grid
+
+        return network_grid(self).html()
 
     def shapes(self, node: Node) -> tuple[Shape, ...]:
         """Return the input shapes of ``node``, per sample."""
