@@ -10,3 +10,5 @@ MAX_DEPTH = 100
 """Nesting of subgraphs, functions and protobuf messages."""
 MAX_RANK = 8
 """Axes of one tensor."""
+MAX_DATA_BYTES = 4 * 10**9
+"""Bytes of the arrays of one .npz file, unpacked."""

@@ -38,8 +38,6 @@ def check_writable(path: str | Path) -> None:
 def write(path: str | Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8, atomically; ``-`` prints it to standard output.
 
-    A reader never sees half a file: the text goes to a temporary file in the same folder, which is then renamed.
-
     Raises
     ------
     InputError
@@ -48,13 +46,26 @@ def write(path: str | Path, text: str) -> None:
     if str(path) == "-":
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write ``data`` to ``path``, atomically.
+
+    A reader never sees half a file: the data goes to a temporary file in the same folder, which is then renamed.
+
+    Raises
+    ------
+    InputError
+        If the path cannot be written.
+    """
     check_writable(path)
     target = Path(path)
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:32]}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
             os.chmod(temporary, _mode(target))
             os.replace(temporary, target)
         except BaseException:
