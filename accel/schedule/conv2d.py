@@ -1,0 +1,398 @@
+"""Convolution: every fact that its stepper, its gateware and its price share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel.errors import InputError, ModelError, UnsupportedError, shown
+from accel.fixedpoint import Ints, Quantization, Requantize, signed_bits
+from accel.intervals import Interval, accumulator_interval
+from accel.layers.base import Layer, Shape
+from accel.layers.conv import Conv
+from accel.layers.window import Window, as_image
+from accel.schedule import pipeline
+from accel.schedule.base import KernelSpec, Memory, Schedule, Stream
+from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.sliding import Sliding
+
+
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """What each lane reads in each reduction step, arrays of shape (reduction_steps, simd).
+
+    Attributes
+    ----------
+    offset : int64 array
+        Beat, relative to the window's first beat.
+    channel : int64 array
+        Channel within the beat.
+    row, column : int64 array
+        Kernel row and column, for the padding mask. Lanes past the end of the reduction go on counting beyond the
+        kernel; their weights are zero.
+    """
+
+    offset: Ints
+    channel: Ints
+    row: Ints
+    column: Ints
+
+    @cached_property
+    def fixed_channels(self) -> tuple[int, ...] | None:
+        """Each lane's channel within the beat where it never changes, so that no lane select is needed."""
+        first = self.channel[0]
+        return tuple(int(c) for c in first) if bool((self.channel == first).all()) else None
+
+    @cached_property
+    def beats_per_step(self) -> int | None:
+        """Beats every lane advances with each reduction step, where that is one number: a counter replaces the table.
+
+        ``None`` when the reads are not affine: ``offset[r, l] == offset[0, l] + r * beats_per_step``.
+        """
+        steps = np.diff(self.offset, axis=0)
+        if not len(steps):
+            return 0
+        return int(steps[0, 0]) if bool((steps == steps[0, 0]).all()) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2d(KernelSpec):
+    """A convolution without groups, folded over ``pe`` output channels and ``simd`` elements of its reduction.
+
+    The reduction is flattened in (kernel row, kernel column, channel) order, channels fastest, the order in which the
+    input arrives. Step ``k`` of a position works on tile ``k // reduction_steps`` of the output channels (channels
+    ``tile * pe`` onwards) and on reduction step ``k % reduction_steps`` (elements ``step * simd`` onwards); the weight
+    address is ``k``. Both folds may be ragged. A one-dimensional convolution is a one-row image.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        Input channels, rows, columns.
+    window : Window
+    weight : int16 array, shape (M, kernel rows, kernel columns, C)
+        Zero point subtracted.
+    bias : int64 array, shape (M,)
+        At the accumulator's scale.
+    input, output : Quantization
+    requantize : Requantize
+        The output's rounding.
+    in_lanes : int
+        Channels an input beat carries.
+    fold : Fold
+    capacity : int
+        Beats of each lane's copy of the input buffer, a power of two.
+    requantizer : Requantizer
+        How the output multiplication is built.
+
+    Notes
+    -----
+    Pipeline, in registers behind the issuing step: address, operand read, lane select with zero-point subtraction and
+    padding mask, product, adder tree, accumulator, capture, output multiplication, rounding, saturation, output queue;
+    their cycles are `stages`.
+    """
+
+    kind: ClassVar[str] = "conv2d"
+    ops: ClassVar[tuple[str, ...]] = ("Conv",)
+
+    shape: tuple[int, int, int]
+    window: Window
+    weight: NDArray[np.int16]
+    bias: Ints
+    input: Quantization
+    output: Quantization
+    requantize: Requantize
+    in_lanes: int
+    fold: Fold
+    capacity: int
+    requantizer: Requantizer
+
+    def __post_init__(self) -> None:
+        if self.in_lanes < 1:
+            raise InputError(f"{self.kind} input lanes must be positive, not {self.in_lanes}")
+        if self.capacity != pipeline.power_of_two(self.capacity):
+            raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
+        self.fold.check(self.kind, self.channels, self.reduction)
+        busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
+        if busy > self.reduction_steps:
+            raise InputError(
+                f"{self.kind} requantiser must serve {self.fold.pe} accumulators every {self.reduction_steps} cycles, "
+                f"not every {busy}"
+            )
+
+    @classmethod
+    def of(
+        cls,
+        layer: Layer,
+        shapes: Sequence[Shape],
+        quantizations: Sequence[Quantization],
+        output: Quantization,
+        lanes: Sequence[int],
+        *,
+        fold: Fold | None = None,
+        capacity: int | None = None,
+        requantizer: Requantizer | None = None,
+    ) -> Self:
+        """Place an integer convolution.
+
+        Parameters
+        ----------
+        layer : Conv
+            With integer weights and its requantisation.
+        shapes, quantizations, lanes : sequences of one
+            The input's shape, quantisation and channels a beat.
+        output : Quantization
+        fold : Fold, optional
+            Default: one multiplier.
+        capacity : int, optional
+            Beats of the input buffer; default: twice what one window needs, rounded up to a power of two.
+        requantizer : Requantizer, optional
+            Default: the cheapest serial one.
+
+        Raises
+        ------
+        UnsupportedError
+            If the convolution has groups.
+        """
+        assert isinstance(layer, Conv)
+        if layer.groups != 1:
+            raise UnsupportedError(f"kernel {cls.kind} supports groups 1, not {layer.groups}")
+        weight, bias, requantize = integers_of(layer)
+        kernel = layer.window.kernel
+        hwc = weight.reshape(layer.out_channels, layer.in_channels, *kernel).transpose(0, 2, 3, 1)
+        return cls.placed(
+            as_image(shapes[0]), layer.window, hwc, bias, quantizations[0], output, requantize, lanes[0],
+            fold or Fold(), capacity, requantizer,
+        )  # fmt: skip
+
+    @classmethod
+    def placed(
+        cls,
+        shape: tuple[int, int, int],
+        window: Window,
+        weight: NDArray[np.int16],
+        bias: Ints,
+        input: Quantization,
+        output: Quantization,
+        requantize: Requantize,
+        in_lanes: int,
+        fold: Fold,
+        capacity: int | None,
+        requantizer: Requantizer | None,
+    ) -> Self:
+        """Return the kernel with its buffer and requantiser chosen where they are not given."""
+        fold.check(cls.kind, len(weight), weight[0].size)
+        if capacity is None:
+            beats_per_pixel = -(-shape[0] // in_lanes)
+            capacity = pipeline.power_of_two(2 * Sliding(shape[1], shape[2], window, beats_per_pixel).least_capacity)
+        if requantizer is None:
+            bits = int(requantize.multipliers.max()).bit_length()
+            requantizer = Requantizer.serial(fold.pe, bits, -(-weight[0].size // fold.simd))
+        return cls(
+            shape, window, weight, bias, input, output, requantize, in_lanes, fold, capacity, requantizer,
+        )  # fmt: skip
+
+    # Geometry
+
+    @property
+    def channels(self) -> int:
+        """Output channels, M."""
+        return len(self.weight)
+
+    @property
+    def reduction(self) -> int:
+        """Elements of one output's reduction, kernel rows * kernel columns * C."""
+        return int(self.weight[0].size)
+
+    @property
+    def reduction_steps(self) -> int:
+        """Steps of one tile; the result period."""
+        return -(-self.reduction // self.fold.simd)
+
+    @property
+    def tiles(self) -> int:
+        """Groups of ``pe`` output channels."""
+        return -(-self.channels // self.fold.pe)
+
+    @cached_property
+    def sliding(self) -> Sliding:
+        """Where the window is at each position."""
+        channels, height, width = self.shape
+        return Sliding(height, width, self.window, -(-channels // self.in_lanes))
+
+    @cached_property
+    def taps(self) -> Taps:
+        """What each lane reads in each reduction step."""
+        element = np.arange(self.reduction_steps * self.fold.simd, dtype=np.int64).reshape(-1, self.fold.simd)
+        channels = self.shape[0]
+        tap, channel = element // channels, element % channels
+        row, column = tap // self.window.kernel[1], tap % self.window.kernel[1]
+        offset = self.sliding.tap(row, column) + channel // self.in_lanes
+        return Taps(offset, channel % self.in_lanes, row, column)
+
+    # Constants and widths
+
+    @property
+    def input_range(self) -> Interval:
+        """What a lane holds after its zero point is subtracted; zero included, for the padding mask."""
+        low, high = self.input.centered_range
+        return Interval(min(low, 0), max(high, 0))
+
+    @property
+    def weight_bits(self) -> int:
+        """The narrowest signed width of the weights."""
+        return signed_bits(int(self.weight.min()), int(self.weight.max()))
+
+    @cached_property
+    def weights(self) -> NDArray[np.int16]:
+        """Contents of the weight memory, shape (tiles * reduction_steps, pe, simd); zeros past ragged ends."""
+        pe, simd, tiles, steps = self.fold.pe, self.fold.simd, self.tiles, self.reduction_steps
+        rows = self.weight.reshape(self.channels, self.reduction)
+        rows = np.pad(rows, ((0, tiles * pe - self.channels), (0, steps * simd - self.reduction)))
+        return rows.reshape(tiles, pe, steps, simd).transpose(0, 2, 1, 3).reshape(tiles * steps, pe, simd)
+
+    @cached_property
+    def biases(self) -> Ints:
+        """What each accumulator starts from, shape (tiles, pe); zeros past a ragged end."""
+        return _by_tile(self.bias, self.tiles, self.fold.pe)
+
+    @property
+    def bias_bits(self) -> int:
+        """The narrowest signed width of the biases."""
+        return signed_bits(int(self.bias.min()), int(self.bias.max()))
+
+    @cached_property
+    def multipliers_by_tile(self) -> Ints:
+        """Output multipliers, shape (tiles, pe); zeros past a ragged end."""
+        every = np.broadcast_to(self.requantize.multipliers, (self.channels,))
+        return _by_tile(every, self.tiles, self.fold.pe)
+
+    @property
+    def uniform_multiplier(self) -> bool:
+        """Whether one multiplier serves every channel."""
+        return bool((self.requantize.multipliers == self.requantize.multipliers[0]).all())
+
+    @property
+    def multiplier_bits(self) -> int:
+        """Unsigned width of the output multipliers; their shift is ``requantize.shift``."""
+        return int(self.requantize.multipliers.max()).bit_length()
+
+    @cached_property
+    def accumulator(self) -> Interval:
+        """Every partial sum of the actual weights and biases over every possible input: the register's interval."""
+        x = self.input_range
+        rows = self.weight.reshape(self.channels, self.reduction)
+        return accumulator_interval(rows, self.bias, x.low, x.high, partial=True)
+
+    @property
+    def product_bits(self) -> int:
+        """Signed width of ``accumulator * multiplier`` plus the rounding increment."""
+        return self.requantize.product_bits(self.accumulator.low, self.accumulator.high)
+
+    # What every kernel states
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        channels, height, width = self.shape
+        return (Stream(height * width, channels, self.in_lanes, self.input.bits, self.input.signed),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        pixels = self.sliding.positions
+        return (Stream(pixels, self.channels, self.fold.pe, self.output.bits, self.output.signed),)
+
+    @property
+    def stages(self) -> Mapping[str, int]:
+        """Cycles of each pipeline stage in order; their sum is the latency."""
+        return {
+            "address": pipeline.ADDRESS,
+            "read": pipeline.READ,
+            "select": pipeline.SELECT,
+            "multiply": pipeline.MULTIPLY,
+            "tree": pipeline.tree_stages(self.fold.simd),
+            "accumulate": pipeline.ACCUMULATE,
+            "capture": pipeline.CAPTURE,
+            "requantize": self.requantizer.latency(self.fold.pe, self.multiplier_bits),
+            "round": pipeline.ROUND,
+            "saturate": pipeline.SATURATE,
+            "queue": pipeline.QUEUE,
+        }
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the issue of a tile's last step until its result can be offered."""
+        return sum(self.stages.values())
+
+    @property
+    def slots(self) -> int:
+        """Depth of the output queue."""
+        return pipeline.queue_slots(self.latency, self.reduction_steps)
+
+    @property
+    def schedule(self) -> Schedule:
+        return self._schedule
+
+    @cached_property
+    def _schedule(self) -> Schedule:
+        return self.sliding.schedule(
+            steps=self.tiles * self.reduction_steps,
+            period=self.reduction_steps,
+            capacity=self.capacity,
+            slots=self.slots,
+            latency=self.latency,
+            release=pipeline.RELEASE,
+        )
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        pe, simd = self.fold.pe, self.fold.simd
+        depth = self.tiles * self.reduction_steps
+        constants = self.bias_bits * bool(self.bias.any()) + self.multiplier_bits * (not self.uniform_multiplier)
+        return (
+            Memory("weights", depth, pe * simd * self.weight_bits, initialised=True),
+            Memory("input", self.capacity, self.in_lanes * self.input.bits, copies=simd),
+            Memory("output", self.slots, pe * self.output.bits),
+            *((Memory("constants", self.tiles, pe * constants, initialised=True),) if constants else ()),
+            *((Memory("taps", self.reduction_steps, self._tap_bits, initialised=True),) if self._tap_bits else ()),
+        )
+
+    @property
+    def _tap_bits(self) -> int:
+        """Width of the read table: what of offset, channel and, under padding, kernel row and column varies."""
+        taps = self.taps
+        tables = [] if taps.beats_per_step is not None else [taps.offset]
+        if taps.fixed_channels is None:
+            tables.append(taps.channel)
+        if self.sliding.padded:
+            tables += [taps.row, taps.column]
+        return sum(int(table.max()).bit_length() for table in tables) * self.fold.simd
+
+    @property
+    def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
+        use = {"mac": (self.fold.pe * self.fold.simd, self.input_range.bits, self.weight_bits)}
+        if self.requantizer.form == "dsp":
+            use["requantize"] = (self.requantizer.units, self.accumulator.bits, self.multiplier_bits)
+        return use
+
+
+def integers_of(layer: Layer) -> tuple[NDArray[np.int16], Ints, Requantize]:
+    """Return the integer weight, bias (zeros where there is none) and requantisation of a contraction.
+
+    Raises
+    ------
+    ModelError
+        If the layer is not an integer one.
+    """
+    weight: NDArray[Any] | None = getattr(layer, "weight", None)
+    if weight is None or layer.requantize is None or not np.issubdtype(weight.dtype, np.integer):
+        raise ModelError(f"a kernel needs a layer with integer weights and a requantisation, not {shown(layer.op)}")
+    bias: Ints | None = getattr(layer, "bias", None)
+    return weight.astype(np.int16), np.zeros(len(weight), np.int64) if bias is None else bias, layer.requantize
+
+
+def _by_tile(values: NDArray[Any], tiles: int, pe: int) -> Ints:
+    return np.pad(np.asarray(values, np.int64), (0, tiles * pe - len(values))).reshape(tiles, pe)

@@ -1,0 +1,127 @@
+"""When a sliding window needs and frees the beats of its input: closed forms shared by convolutions and pools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel.layers.window import Window
+from accel.schedule.base import Counts, Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Sliding:
+    """A window sliding over an image that arrives pixel by pixel, ``beats_per_pixel`` beats each.
+
+    Positions are output pixels in row-major order: position ``i`` is row ``i // columns``, column ``i % columns``.
+
+    Attributes
+    ----------
+    height, width : int
+        Of the input.
+    window : Window
+    beats_per_pixel : int
+    """
+
+    height: int
+    width: int
+    window: Window
+    beats_per_pixel: int
+
+    @cached_property
+    def output(self) -> tuple[int, int]:
+        """Output rows and columns."""
+        return self.window.output(self.height, self.width)
+
+    @property
+    def positions(self) -> int:
+        """Output pixels."""
+        rows, columns = self.output
+        return rows * columns
+
+    @property
+    def beats(self) -> int:
+        """Input beats of a tensor."""
+        return self.height * self.width * self.beats_per_pixel
+
+    @property
+    def padded(self) -> bool:
+        """Whether any position reads padding, so that taps must be masked."""
+        return any(self.window.padding)
+
+    @property
+    def origin(self) -> int:
+        """Beat at which the first position's window begins; negative where padding comes first."""
+        top, left, _, _ = self.window.padding
+        return -(top * self.width + left) * self.beats_per_pixel
+
+    @property
+    def row_stride(self) -> int:
+        """Beats from a position's window to that of the position one output row below."""
+        return self.window.stride[0] * self.width * self.beats_per_pixel
+
+    @property
+    def column_stride(self) -> int:
+        """Beats from a position's window to that of the position one output column to the right."""
+        return self.window.stride[1] * self.beats_per_pixel
+
+    def tap(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the first beat of kernel taps, relative to their window's first beat."""
+        dilation_h, dilation_w = self.window.dilation
+        return (row * dilation_h * self.width + column * dilation_w) * self.beats_per_pixel
+
+    def _axis(self, axis: int) -> tuple[Counts, Counts]:
+        """Return the first and last row (axis 0) or column (axis 1) of the image that each output one reads."""
+        size, last = (self.height, self.width)[axis], self.output[axis]
+        begin = np.arange(last, dtype=np.int64) * self.window.stride[axis] - self.window.padding[axis]
+        end = begin + self.window.span[axis] - 1
+        return begin.clip(0, size - 1), end.clip(0, size - 1)
+
+    @cached_property
+    def need(self) -> Counts:
+        """Last beat that each position reads, shape (positions,); never decreasing.
+
+        Where the window hangs over the bottom, a row's first positions need no more than the row before them did:
+        the running maximum says so. The last position also waits for rows and columns that no window reads.
+        """
+        (_, rows), (_, columns) = self._axis(0), self._axis(1)
+        pixels = rows[:, None] * self.width + columns[None, :] + 1
+        need = np.maximum.accumulate(pixels.ravel()) * self.beats_per_pixel - 1
+        need[-1] = self.beats - 1
+        return need
+
+    @cached_property
+    def free(self) -> Counts:
+        """Beats that no later position reads once a position's last step is issued, shape (positions,).
+
+        The least first beat of all later positions; at most ``need + 1``, so that where the stride exceeds the kernel
+        no beat is given up before it has come.
+        """
+        (rows, _), (columns, _) = self._axis(0), self._axis(1)
+        first = (rows[:, None] * self.width + columns[None, :]).ravel() * self.beats_per_pixel
+        later = np.append(np.minimum.accumulate(first[::-1])[::-1][1:], self.beats)
+        return np.minimum(later, self.need + 1)
+
+    @property
+    def least_capacity(self) -> int:
+        """The fewest beats that an input buffer must hold."""
+        return int((self.need + 1 - np.append(0, self.free[:-1])).max())
+
+    def schedule(self, *, steps: int, period: int, capacity: int, slots: int, latency: int, release: int) -> Schedule:
+        """Return the schedule of a kernel that makes ``steps`` steps at every position, a result every ``period``."""
+        each = np.ones(self.positions, np.int64)
+        return Schedule(
+            steps=each * steps,
+            period=each * period,
+            need=self.need[None],
+            free=self.free[None],
+            after=each * 0,
+            beats=(self.beats,),
+            capacity=(capacity,),
+            slots=(slots,),
+            latency=latency,
+            release=release,
+        )
