@@ -8,10 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from accel.errors import ModelError
 from accel.fixedpoint import Quantization
 from accel.layers.base import Array, Example, Layer, Shape
 
 _FLOAT64_EXACT = 2**53
+
+INT8 = Quantization(0.5, 3)
+UINT8 = Quantization(0.25, 131, signed=False)
+INT4 = Quantization(0.75, -1, bits=4)
+UINT4 = Quantization(0.5, 7, bits=4, signed=False)
+"""Activation quantisations for examples: odd zero points, every signedness, two widths."""
 
 
 def exact_matmul(a: Array, b: Array) -> Array:
@@ -42,7 +49,7 @@ def integer_example(
 
     The requantisation is scaled so that outputs spread over, and saturate at, the output's range.
     """
-    quantizations = quantizations or tuple(Quantization(0.5, 3) for _ in shapes)
+    quantizations = quantizations or tuple(INT8 for _ in shapes)
     output = output or Quantization(0.25, -5)
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     weights: dict[str, Any] = {}
@@ -55,7 +62,7 @@ def integer_example(
             values.flat[0] = -half
             weights[field] = values.astype(np.int16)
     reduction = max(1, layer.macs(shapes) // max(1, sum(w.ofmap for w in layer.work(shapes))))
-    channels = layer.infer(shapes)[0][0] if per_channel else 1
+    channels = sum(work.g * work.m for work in layer.work(shapes)) if per_channel else 1
     typical = 0.7 * half * 64 * reduction**0.5
     scales = rng.uniform(0.5, 1.5, channels) * 100 / typical
     weight_scale = scales * output.scale / quantizations[0].scale
@@ -66,3 +73,31 @@ def integer_example(
         quantizations=quantizations,
         output=output,
     )
+
+
+def quantized_example(
+    name: str,
+    layer: Layer,
+    shapes: tuple[Shape, ...],
+    quantizations: tuple[Quantization, ...] | None = None,
+    output: Quantization | None = None,
+    weight_scale: float = 1.0,
+) -> Example:
+    """Return an `Example` of a layer without weights, or with integer ones, between the given quantisations."""
+    quantizations = quantizations or tuple(INT8 for _ in shapes)
+    output = output or INT8
+    integer_layer = layer.quantized(shapes, quantizations, output, weight_scale)
+    return Example(name=name, layer=integer_layer, shapes=shapes, quantizations=quantizations, output=output)
+
+
+def float_example(name: str, layer: Layer, shapes: tuple[Shape, ...]) -> Example:
+    """Return an `Example` in floating point, with seeded random weights."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    return Example(name=name, layer=layer.with_random_weights(rng), shapes=shapes)
+
+
+def one_scale(layer: Layer, weight_scale: Array | float) -> float:
+    """Return the one scale of a constant operand; a vector is refused."""
+    if np.size(weight_scale) != 1:
+        raise ModelError(f"{layer.op} constant must have one scale, not {np.size(weight_scale)}")
+    return float(np.reshape(weight_scale, ()))

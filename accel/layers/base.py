@@ -151,31 +151,41 @@ class Layer(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One layer with inputs, small and awkward, in integers.
+    """One layer with inputs, small and awkward.
 
     Attributes
     ----------
     name : str
         Unique within the layer type; a word or two that says what is awkward.
     layer : Layer
-        With integer weights and its requantisation.
+        With weights: in its integer form, if it has one.
     shapes : tuple of shapes
         One per input.
     quantizations : tuple of Quantization
-        One per input.
-    output : Quantization
-        The output's.
+        One per input; empty where inputs are floating point.
+    output : Quantization, optional
+        The output's, where it holds integers.
     """
 
     name: str
     layer: Layer
     shapes: tuple[Shape, ...]
-    quantizations: tuple[Quantization, ...]
-    output: Quantization
+    quantizations: tuple[Quantization, ...] = ()
+    output: Quantization | None = None
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the layer goes from integers to integers, so that gateware has a kernel for it."""
+        return bool(self.quantizations) and self.output is not None
 
     def inputs(self, samples: int, seed: int = 0) -> tuple[Array, ...]:
-        """Return random stored integers with the extremes of each range present, batch axis first."""
+        """Return random inputs, batch axis first.
+
+        Stored integers, with a sample of the highest and one of the lowest of each range, or float32 normal numbers.
+        """
         rng = np.random.default_rng(seed)
+        if not self.quantizations:
+            return tuple(rng.standard_normal((samples, *shape), dtype=np.float32) for shape in self.shapes)
         arrays: list[Array] = []
         for shape, q in zip(self.shapes, self.quantizations, strict=True):
             values = rng.integers(q.low, q.high + 1, (samples, *shape)).astype(q.dtype)

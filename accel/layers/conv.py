@@ -11,23 +11,21 @@ import numpy as np
 from accel.errors import ModelError
 from accel.fixedpoint import Ints, Quantization, Requantize
 from accel.layers.arithmetic import exact_matmul, integer_example
-from accel.layers.base import Array, Example, Layer, Shape, only, positive
-from accel.layers.window import Window, as_image
+from accel.layers.base import Array, Example, Shape, only, positive
+from accel.layers.window import Window, Windowed, as_image
 from accel.work import Kind, Work
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Conv(Layer):
+class Conv(Windowed):
     """A convolution; in integers its `requantize` has one scale, or one per output channel.
+
+    Its window's fields are those of `Windowed`.
 
     Attributes
     ----------
     in_channels, out_channels : int
         Channels of the whole input and output.
-    kernel, stride, dilation : tuple of int
-        One entry per spatial axis.
-    padding : tuple of int
-        All begins, then all ends, as in ONNX: ``(top, left, bottom, right)`` or ``(left, right)``.
     groups : int
         Channel groups; ``groups == in_channels`` is depthwise.
     weight : array, shape (out_channels, in_channels / groups, *kernel), optional
@@ -38,10 +36,6 @@ class Conv(Layer):
 
     in_channels: int
     out_channels: int
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...] = (1, 1)
-    padding: tuple[int, ...] = (0, 0, 0, 0)
-    dilation: tuple[int, ...] = (1, 1)
     groups: int = 1
     has_bias: bool = True
     weight_bits: int = 8
@@ -49,19 +43,7 @@ class Conv(Layer):
     bias: Array | None = None
 
     def __post_init__(self) -> None:
-        axes = len(self.kernel)
-        for name, count in (("stride", axes), ("dilation", axes), ("padding", 2 * axes)):
-            values = getattr(self, name)
-            if len(values) != count:
-                if values not in ((1, 1), (0, 0, 0, 0)):
-                    raise ModelError(
-                        f"Conv {name} must have {count} entries for kernel {self.kernel}, not {len(values)}"
-                    )
-                object.__setattr__(self, name, values[:count])
-        positive("Conv channels", (self.in_channels, self.out_channels, self.groups))
-        positive("Conv kernel, stride and dilation", (*self.kernel, *self.stride, *self.dilation))
-        if min(self.padding) < 0:
-            raise ModelError(f"Conv padding must not be negative, not {self.padding}")
+        positive("Conv channels and groups", (self.in_channels, self.out_channels, self.groups))
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ModelError(
                 f"Conv channels must divide into {self.groups} groups, not {self.in_channels} in and "
@@ -80,11 +62,9 @@ class Conv(Layer):
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
         shape = only(shapes, self)
-        channels, height, width = as_image(shape)
-        if len(shape) != len(self.kernel) + 1 or channels != self.in_channels:
-            raise ModelError(
-                f"Conv input must have {self.in_channels} channels and {len(self.kernel)} axes, not {shape}"
-            )
+        channels, height, width = self.spatial(shape)
+        if channels != self.in_channels:
+            raise ModelError(f"Conv input must have {self.in_channels} channels, not shape {shape}")
         p, q = self.window.output(height, width)
         return ((self.out_channels, q) if len(shape) == 2 else (self.out_channels, p, q),)
 

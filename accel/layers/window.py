@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from accel.errors import ModelError
-from accel.layers.base import Array, Shape
+from accel.layers.base import Array, Layer, Shape, positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,69 @@ class Window:
         view = sliding_window_view(padded, self.span, axis=(2, 3))  # pyright: ignore[reportCallIssue, reportArgumentType]
         view = view[:, :, :: self.stride[0], :: self.stride[1], :: self.dilation[0], :: self.dilation[1]]
         return view[:, :, :p, :q]
+
+    def taps(self, x: Array, fill: float = 0) -> Iterator[Array]:
+        """Yield, tap by tap in row order, what every output position sees there: arrays ``(n, c, p, q)``."""
+        top, left, bottom, right = self.padding
+        p, q = self.output(x.shape[2], x.shape[3])
+        padded = (
+            np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill) if any(self.padding) else x
+        )
+        for r in range(self.kernel[0]):
+            for s in range(self.kernel[1]):
+                first_row, first_column = r * self.dilation[0], s * self.dilation[1]
+                yield padded[
+                    :,
+                    :,
+                    first_row : first_row + (p - 1) * self.stride[0] + 1 : self.stride[0],
+                    first_column : first_column + (q - 1) * self.stride[1] + 1 : self.stride[1],
+                ]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Windowed(Layer):
+    """A layer with a sliding window over one or two spatial axes.
+
+    Attributes
+    ----------
+    kernel, stride, dilation : tuple of int
+        One entry per spatial axis.
+    padding : tuple of int
+        All begins, then all ends, as in ONNX: ``(top, left, bottom, right)`` or ``(left, right)``.
+
+    Raises
+    ------
+    ModelError
+        If one has the wrong number of entries, or a value that no window has.
+    """
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...] = (1, 1)
+    padding: tuple[int, ...] = (0, 0, 0, 0)
+    dilation: tuple[int, ...] = (1, 1)
+
+    def __post_init__(self) -> None:
+        axes = len(self.kernel)
+        if axes not in (1, 2):
+            raise ModelError(f"{self.op} kernel must have one or two axes, not {axes}")
+        for name, count in (("stride", axes), ("dilation", axes), ("padding", 2 * axes)):
+            values = getattr(self, name)
+            if len(values) != count:
+                if values not in ((1, 1), (0, 0, 0, 0)):
+                    raise ModelError(
+                        f"{self.op} {name} must have {count} entries for kernel {self.kernel}, not {len(values)}"
+                    )
+                object.__setattr__(self, name, values[:count])
+        positive(f"{self.op} kernel, stride and dilation", (*self.kernel, *self.stride, *self.dilation))
+        if min(self.padding) < 0:
+            raise ModelError(f"{self.op} padding must not be negative, not {self.padding}")
+        super().__post_init__()
+
+    def spatial(self, shape: Shape) -> tuple[int, int, int]:
+        """Return ``(c, h, w)`` of an input ``shape``, refused if its axes are not those of the kernel."""
+        if len(shape) != len(self.kernel) + 1:
+            raise ModelError(f"{self.op} input must have channels and {len(self.kernel)} spatial axes, not {shape}")
+        return as_image(shape)
 
 
 def as_image(shape: Shape) -> tuple[int, int, int]:
