@@ -75,8 +75,8 @@ class PRelu(Layer):
         assert self.requantize is not None
         a = inputs[0].astype(np.int64) - quantizations[0].zero_point
         positive, negative = self.requantize.multipliers
-        product: Ints = np.where(a >= 0, a * positive, a * self.slope * negative)
-        return (self.requantize.finish(product),)
+        falling: Ints = a * self.slope.astype(np.int64) * negative
+        return (self.requantize.finish(np.where(a >= 0, a * positive, falling)),)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
