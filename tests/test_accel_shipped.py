@@ -10,12 +10,17 @@ from accel import shipped
 from accel.errors import InputError
 from accel.quantize import METADATA_KEY, accuracy
 
-# name: (parameters, MACs per inference, accuracy the float model must reach)
+# name: (parameters, MACs per inference, accuracy the float model must reach); BatchNormalization has four parameters a
+# channel in these files, its running mean and variance among them
 FEED_FORWARD = {
     "lenet5": (61_706, 416_520, 0.98),  # the common full-connection form of LeNet-5
     "mlp": (6_570, 6_464, 0.95),
     "cnn_small": (4_610, 65_472, 0.95),
+    "resnet_tiny": (10_002, 837_792, 0.95),
+    "dscnn": (4_002, 154_944, 0.95),
 }
+RECURRENT = {"lstm": 5_706, "gru": 4_362, "rnn": 1_674}
+ALL = [*FEED_FORWARD, *RECURRENT]
 HALF_A_POINT = 0.005 + 1e-9
 
 
@@ -45,7 +50,7 @@ def macs(model: onnx.ModelProto) -> int:
 
 
 def test_all_are_here():
-    assert set(FEED_FORWARD) <= set(shipped.names())
+    assert shipped.names() == sorted([*FEED_FORWARD, *RECURRENT])
 
 
 @pytest.mark.parametrize("name", FEED_FORWARD)
@@ -56,16 +61,16 @@ def test_size_of_float_model(name):
     assert macs(model) == expected_macs
 
 
-@pytest.mark.parametrize("name", FEED_FORWARD)
+@pytest.mark.parametrize("name", ALL)
 def test_form(name):
-    for variant in (name, f"{name}_qdq"):
+    for variant in (name,) if name in RECURRENT else (name, f"{name}_qdq"):
         graph = onnx.load(shipped.path(variant)).graph
         assert [value.name for value in graph.input] == ["x"]
         assert [value.name for value in graph.output] == ["logits"]
         assert graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
-@pytest.mark.parametrize("name", FEED_FORWARD)
+@pytest.mark.parametrize("name", ALL)
 def test_data_files(name):
     inputs, labels = np.load(shipped.inputs_path(name)), np.load(shipped.labels_path(name))
     calibration = np.load(shipped.calibration_path(name))
@@ -80,6 +85,14 @@ def test_integers_are_within_half_a_point_of_float(name):
     in_float = infer(name)
     assert in_float >= FEED_FORWARD[name][2]
     assert infer(f"{name}_qdq") >= in_float - HALF_A_POINT
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_models(name):
+    model = onnx.load(shipped.path(name))
+    assert [node.op_type for node in model.graph.node] == ["Transpose", name.upper(), "Squeeze", "Gemm"]
+    assert parameters(model) == RECURRENT[name]
+    assert infer(name) >= 0.95
 
 
 @pytest.mark.parametrize("name", FEED_FORWARD)

@@ -70,6 +70,12 @@ class Graph:
         inputs = [x, self.constant(f"{name}.weight", linear.weight), self.constant(f"{name}.bias", linear.bias)]
         return self.node("Gemm", name, inputs, transB=1)
 
+    def recurrent(self, name: str, op: str, inputs: Sequence[str], **attributes: object) -> str:
+        """Add an LSTM, GRU or RNN whose initial state is zero, and return its last hidden state, (1, batch, hidden)."""
+        outputs = ["", f"{name}_last"]
+        self.nodes.append(helper.make_node(op, list(inputs), outputs, name=name, **attributes))
+        return outputs[1]
+
     def model(self, *, outputs: int = 10) -> onnx.ModelProto:
         """Return the checked model. The last node added must be called `logits`."""
         graph = helper.make_graph(
