@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accel.errors import InputError
+from accel.errors import InputError, shown
 from accel.quantize.emit import emit
 from accel.quantize.observe import observe
 from accel.quantize.prepare import prepare
@@ -115,7 +115,7 @@ def quantize(
     try:
         save(quantised, Path(output_path))
     except OSError as error:
-        raise InputError(f"output {str(output_path)!r} cannot be written: {error.strerror}") from error
+        raise InputError(f"output {shown(output_path)} cannot be written: {error.strerror}") from error
     return QuantizeResult(path=Path(output_path), settings=settings)
 
 

@@ -10,7 +10,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from accel.errors import ModelError, shown
-from accel.quantize.prepare import KEEPS_SCALE, QUANTISED, WEIGHTED, initializers, is_head, real_inputs
+from accel.quantize.graphs import described, initializers, real_inputs, replace_nodes
+from accel.quantize.prepare import KEEPS_SCALE, QUANTISED, WEIGHTED, heads
 from accel.quantize.ranges import Observation, Scale, activation_scale, weight_scales
 from accel.quantize.runtime import check
 
@@ -47,8 +48,7 @@ def emit(
     quantiser.model.topological_sort()
     result: onnx.ModelProto = quantiser.model.model
     _clip_activations(result.graph, {name: scale.bits for name, scale in scales.items() if scale.bits < _EDGE_BITS})
-    if weight_bits < 8:
-        _clip_weights(result.graph, weight_bits)
+    _narrow_weights(result.graph, weight_bits)
     del result.graph.value_info[:]
     del result.metadata_props[:]
     check(result)
@@ -69,7 +69,8 @@ def _activation_scales(graph: onnx.GraphProto, seen: dict[str, Observation], bit
         if node.op_type in KEEPS_SCALE:
             leader[find(node.output[0])] = find(node.input[0])
     edges = {value.name for value in [*real_inputs(graph), *graph.output]}
-    edges |= {name for node in graph.node if is_head(graph, node) for name in node.input}
+    at_the_end = heads(graph)
+    edges |= {name for node in graph.node if node.output[0] in at_the_end for name in node.input}
     edge_groups = {find(name) for name in edges}
     groups: dict[str, Observation] = {}
     for name, observation in seen.items():
@@ -133,26 +134,26 @@ def _clip_activations(graph: onnx.GraphProto, bits_of: dict[str, int]) -> None:
             nodes.append(helper.make_node("Clip", [node.output[0], *bounds], [clipped], name=f"{tensor}_Clip"))
         elif node.op_type == "DequantizeLinear":
             node.input[0] = renamed.get(node.input[0], node.input[0])
-    _replace_nodes(graph, nodes)
+    replace_nodes(graph, nodes)
 
 
-def _clip_weights(graph: onnx.GraphProto, bits: int) -> None:
-    """Put a Clip to the symmetric range of `bits` bits between every int8 weight and its DequantizeLinear."""
+def _narrow_weights(graph: onnx.GraphProto, bits: int) -> None:
+    """Saturate int8 weights symmetrically; below 8 bits put a Clip that says so in front of their DequantizeLinear."""
     limit = (1 << (bits - 1)) - 1
     constants = initializers(graph)
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
-            tensor = constants[node.input[0]]
-            if tensor.data_type == onnx.TensorProto.INT8:
-                narrow = np.clip(numpy_helper.to_array(tensor), -limit, limit).astype(np.int8)
-                tensor.CopyFrom(numpy_helper.from_array(narrow, tensor.name))
+        tensor = constants.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if tensor is not None and tensor.data_type == onnx.TensorProto.INT8:
+            narrow = np.clip(numpy_helper.to_array(tensor), -limit, limit).astype(np.int8)
+            tensor.CopyFrom(numpy_helper.from_array(narrow, tensor.name))
+            if bits < 8:
                 bounds = _bounds(graph, f"int{bits}", np.int8(-limit), np.int8(limit))
                 clipped = f"{tensor.name}_Clip_Output"
                 nodes.append(helper.make_node("Clip", [tensor.name, *bounds], [clipped], name=f"{tensor.name}_Clip"))
                 node.input[0] = clipped
         nodes.append(node)
-    _replace_nodes(graph, nodes)
+    replace_nodes(graph, nodes)
 
 
 def _bounds(graph: onnx.GraphProto, kind: str, low: np.integer[Any], high: np.integer[Any]) -> list[str]:
@@ -163,12 +164,6 @@ def _bounds(graph: onnx.GraphProto, kind: str, low: np.integer[Any], high: np.in
             numpy_helper.from_array(np.array(v), n) for n, v in zip(names, (low, high), strict=True)
         )
     return names
-
-
-def _replace_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copies)
 
 
 def _check_no_float_island(graph: onnx.GraphProto) -> None:
@@ -183,6 +178,4 @@ def _check_no_float_island(graph: onnx.GraphProto) -> None:
         if node.op_type == "Clip" and (kind == "QuantizeLinear" or name in constants):
             continue
         if kind != "DequantizeLinear" and name not in constants:
-            raise ModelError(
-                f"{node.op_type} {shown(node.name)} stays float: nothing quantises its input {shown(name)}"
-            )
+            raise ModelError(f"{described(node)} stays float: nothing quantises its input {shown(name)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,12 @@ import onnx
 from onnx import TensorProto, helper
 
 from accel.errors import InputError, ModelError, shown
-from accel.quantize.prepare import initializers, real_inputs
+from accel.quantize.graphs import initializers, real_inputs, reason
 from accel.quantize.ranges import Observation
 from accel.quantize.runtime import Session, session
 
 _BATCH = 32
+_BYTES_AT_ONCE = 1 << 28
 
 
 def observe(model: onnx.ModelProto, calibration: Mapping[str, npt.NDArray[Any]]) -> tuple[dict[str, Observation], int]:
@@ -33,7 +35,7 @@ def observe(model: onnx.ModelProto, calibration: Mapping[str, npt.NDArray[Any]])
     samples = _check(model.graph, calibration)
     inputs = real_inputs(model.graph)
     first = inputs[0].type.tensor_type.shape.dim[0]
-    batch = first.dim_value if first.HasField("dim_value") else min(_BATCH, samples)
+    batch = first.dim_value if first.HasField("dim_value") else min(_batch_that_fits(model.graph), samples)
     running, names = _session_with_every_tensor(model)
     seen = {name: Observation() for name in [*(value.name for value in inputs), *names]}
     for start in range(0, samples, batch):
@@ -42,12 +44,18 @@ def observe(model: onnx.ModelProto, calibration: Mapping[str, npt.NDArray[Any]])
         try:
             outputs = running.run(names, feed)
         except Exception as error:  # onnxruntime's exception types share no public base class
-            raise ModelError(f"onnxruntime cannot run the model: {shown(str(error).splitlines()[0])}") from error
+            raise ModelError(f"onnxruntime cannot run the model: {reason(error)}") from error
         for name, values in [*feed.items(), *zip(names, outputs, strict=True)]:
             if not np.isfinite(values).all():
                 raise ModelError(f"tensor {shown(name)} is not finite on the calibration data")
             seen[name].add(values, share=batch / samples)
     return seen, samples
+
+
+def _batch_that_fits(graph: onnx.GraphProto) -> int:
+    """Return how many samples to run at once, every tensor of all of them being held at the same time."""
+    shapes = [[dim.dim_value or 1 for dim in value.type.tensor_type.shape.dim[1:]] for value in graph.value_info]
+    return max(1, min(_BATCH, _BYTES_AT_ONCE // (4 * sum(map(math.prod, shapes)) + 1)))
 
 
 def _session_with_every_tensor(model: onnx.ModelProto) -> tuple[Session, list[str]]:

@@ -6,9 +6,11 @@ import tempfile
 from pathlib import Path
 
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 from accel.errors import InputError, ModelError, shown
+from accel.quantize.batch_norm import absorb_batch_norms
+from accel.quantize.graphs import described, initializers, reader_counts, real_inputs, reason, replace_nodes
 from accel.quantize.runtime import check, load, write_folded
 
 OLDEST_OPSET = 13
@@ -32,7 +34,7 @@ _QUANTISED_ALREADY = frozenset(
 
 
 def prepare(path: Path) -> onnx.ModelProto:
-    """Return the model with constants and batch normalisation folded and every ReLU in front of its MaxPool.
+    """Return the model with constants and batch normalisation folded and every ReLU next to the op it saturates.
 
     Raises
     ------
@@ -42,31 +44,28 @@ def prepare(path: Path) -> onnx.ModelProto:
         If it is not a float feed-forward model made of operators that have an integer form.
     """
     model = _load(path)
+    known = set(initializers(model.graph))
     _refuse_what_has_no_integers(model)
     model = _fold(model)
+    absorb_batch_norms(model.graph)
+    _rename_folded(model.graph, known)
     _refuse_what_did_not_fold(model)
-    _pull_relu_before_max_pool(model.graph)
+    _pull_saturation_forward(model.graph)
     _name_every_node(model.graph)
-    return model
+    del model.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(model)
 
 
-def initializers(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
-    """Return a graph's constants by name."""
-    return {tensor.name: tensor for tensor in graph.initializer}
-
-
-def real_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """Return a graph's inputs, without the constants that old models list among them."""
-    constants = initializers(graph)
-    return [value for value in graph.input if value.name not in constants]
-
-
-def is_head(graph: onnx.GraphProto, node: onnx.NodeProto) -> bool:
-    """Say whether `node` is a float op whose results leave the graph without passing a quantised op."""
-    if node.op_type not in FLOAT_HEADS:
-        return False
-    readers = [reader for reader in graph.node if set(reader.input) & set(node.output)]
-    return all(is_head(graph, reader) for reader in readers)
+def heads(graph: onnx.GraphProto) -> set[str]:
+    """Return the outputs of the float ops whose results leave the graph without passing a quantised op."""
+    found: set[str] = set()
+    read_by_others: set[str] = set()
+    for node in reversed(graph.node):
+        if node.op_type in FLOAT_HEADS and not read_by_others & set(node.output):
+            found.update(node.output)
+        else:
+            read_by_others.update(node.input)
+    return found
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -74,12 +73,11 @@ def _load(path: Path) -> onnx.ModelProto:
         model = load(path)
         check(model)
     except FileNotFoundError as error:
-        raise InputError(f"model {str(path)!r} does not exist") from error
+        raise InputError(f"model {shown(path)} does not exist") from error
     except OSError as error:
-        raise InputError(f"model {str(path)!r} cannot be read: {error.strerror}") from error
+        raise InputError(f"model {shown(path)} cannot be read: {error.strerror}") from error
     except Exception as error:  # protobuf's and the checker's own exception types share no base class
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"model {str(path)!r} is not a valid ONNX model: {shown(reason)}") from error
+        raise ModelError(f"model {shown(path)} is not a valid ONNX model: {reason(error)}") from error
     return model
 
 
@@ -87,6 +85,8 @@ def _refuse_what_has_no_integers(model: onnx.ModelProto) -> None:
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     if opset < OLDEST_OPSET:
         raise ModelError(f"model must use ONNX opset {OLDEST_OPSET} or newer, not {opset}")
+    if not real_inputs(model.graph):
+        raise ModelError("model must have at least one input")
     for value in real_inputs(model.graph):
         kind = value.type.tensor_type.elem_type
         if kind != TensorProto.FLOAT:
@@ -95,10 +95,10 @@ def _refuse_what_has_no_integers(model: onnx.ModelProto) -> None:
             )
     for node in model.graph.node:
         if node.op_type in _QUANTISED_ALREADY:
-            raise ModelError(f"{_described(node)} is an integer operator: the model is quantised already")
+            raise ModelError(f"{described(node)} is an integer operator: the model is quantised already")
         if node.op_type in _RECURRENT:
             raise ModelError(
-                f"{_described(node)} is recurrent: integers for recurrent layers come with accel.cell formats"
+                f"{described(node)} is recurrent: integers for recurrent layers come with accel.cell formats"
             )
 
 
@@ -109,8 +109,7 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
         try:
             write_folded(model, folded)
         except Exception as error:  # onnxruntime's exception types share no public base class
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"onnxruntime cannot run the model: {shown(reason)}") from error
+            raise ModelError(f"onnxruntime cannot run the model: {reason(error)}") from error
         result = load(folded)
     used = {node.domain for node in result.graph.node}
     opsets = [entry for entry in result.opset_import if entry.domain == "" or entry.domain in used]
@@ -119,49 +118,85 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
     return onnx.shape_inference.infer_shapes(result)
 
 
+def _rename_folded(graph: onnx.GraphProto, known: set[str]) -> None:
+    """Call the weights and biases that folding made after their node: conv1.weight, conv1.bias."""
+    constants = initializers(graph)
+    counts = reader_counts(graph)
+    for node in graph.node:
+        if node.op_type not in WEIGHTED or not node.name:
+            continue
+        for place, part in enumerate(("weight", "bias"), start=1):
+            old = node.input[place] if len(node.input) > place else ""
+            new = f"{node.name}.{part}"
+            if old in constants and old not in known and new not in constants and counts[old] == 1:
+                constants[new] = constants.pop(old)
+                constants[new].name = node.input[place] = new
+
+
 def _refuse_what_did_not_fold(model: onnx.ModelProto) -> None:
     constants = initializers(model.graph)
+    at_the_end = heads(model.graph)
     for node in model.graph.node:
         if node.op_type == "BatchNormalization":
-            raise ModelError(f"{_described(node)} must follow a Conv or MatMul alone, to be folded into its weights")
-        known = node.domain in ("", "ai.onnx") and (node.op_type in QUANTISED or is_head(model.graph, node))
+            raise ModelError(f"{described(node)} must have constant parameters and follow a Conv, Gemm or MatMul")
+        known = node.domain in ("", "ai.onnx") and (node.op_type in QUANTISED or node.output[0] in at_the_end)
         if not known:
             place = " inside the graph" if node.op_type in FLOAT_HEADS else ""
             raise ModelError(
-                f"{_described(node)}{place} has no integer form; accepted: {', '.join(sorted(QUANTISED))}, "
+                f"{described(node)}{place} has no integer form; accepted: {', '.join(sorted(QUANTISED))}, "
                 f"and at the end {', '.join(sorted(FLOAT_HEADS))}"
             )
         if node.op_type in WEIGHTED:
             for name in node.input[1:]:
                 if name and name not in constants:
                     raise ModelError(
-                        f"{_described(node)} must have constant weights and bias, but {shown(name)} is computed"
+                        f"{described(node)} must have constant weights and bias, but {shown(name)} is computed"
                     )
+        if node.op_type == "Clip":
+            _refuse_clip_without_zero(node, constants)
         if node.op_type == "Gemm":
             for attribute in node.attribute:
                 if attribute.name == "alpha" and attribute.f != 1.0:
-                    raise ModelError(f"{_described(node)} must have alpha 1, not {attribute.f:g}")
+                    raise ModelError(f"{described(node)} must have alpha 1, not {attribute.f:g}")
 
 
-def _pull_relu_before_max_pool(graph: onnx.GraphProto) -> None:
-    """Turn Conv, MaxPool, Relu into Conv, Relu, MaxPool: the same values, and the ReLU then folds into the Conv."""
-    outputs = {value.name for value in graph.output}
-    for relu in [node for node in graph.node if node.op_type == "Relu"]:
-        pool = next((node for node in graph.node if relu.input[0] in node.output), None)
-        readers = [node for node in graph.node if relu.input[0] in node.input]
-        movable = pool is not None and pool.op_type == "MaxPool" and len(pool.output) == 1 and len(readers) == 1
-        if pool is None or not movable or pool.output[0] in outputs:
+def _refuse_clip_without_zero(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> None:
+    """Refuse a Clip that the saturation of an integer scale, which always holds 0, cannot stand for."""
+    for name, sign in zip(node.input[1:], (-1, 1), strict=False):
+        if not name:
             continue
-        before, between, after = pool.input[0], pool.output[0], relu.output[0]
-        relu.input[0], relu.output[0] = before, between
-        pool.input[0], pool.output[0] = between, after
+        if name not in constants:
+            raise ModelError(f"{described(node)} must have constant bounds, but {shown(name)} is computed")
+        bound = float(numpy_helper.to_array(constants[name]).reshape(-1)[0])
+        if bound * sign < 0 or bound != bound:
+            raise ModelError(f"{described(node)} must have 0 between its bounds, but one of them is {bound:g}")
+
+
+def _pull_saturation_forward(graph: onnx.GraphProto) -> None:
+    """Turn Conv, MaxPool, Relu into Conv, Relu, MaxPool: the same values, and the Relu then folds into the Conv.
+
+    Holds for every op that selects or moves values, and for Clip as for Relu. Averages do not commute with them.
+    """
+    moved = True
+    while moved:
+        moved = False
         nodes = list(graph.node)
-        at_pool, at_relu = nodes.index(pool), nodes.index(relu)
-        nodes[at_pool], nodes[at_relu] = nodes[at_relu], nodes[at_pool]
-        moved = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-        del graph.node[:]
-        graph.node.extend(moved)
-        del graph.value_info[:]
+        counts = reader_counts(graph)
+        maker = {name: index for index, node in enumerate(nodes) for name in node.output}
+        for late, saturation in enumerate(nodes):
+            early = maker.get(saturation.input[0]) if saturation.op_type in ("Relu", "Clip") else None
+            if early is None or nodes[early].op_type not in KEEPS_SCALE - {"AveragePool"}:
+                continue
+            mover = nodes[early]
+            if counts[saturation.input[0]] != 1 or len(mover.output) != 1:
+                continue
+            before, between, after = mover.input[0], mover.output[0], saturation.output[0]
+            saturation.input[0], saturation.output[0] = before, between
+            mover.input[0], mover.output[0] = between, after
+            nodes[early], nodes[late] = nodes[late], nodes[early]
+            replace_nodes(graph, nodes)
+            moved = True
+            break
 
 
 def _name_every_node(graph: onnx.GraphProto) -> None:
@@ -173,7 +208,3 @@ def _name_every_node(graph: onnx.GraphProto) -> None:
                 name += "_"
             node.name = name
             taken.add(name)
-
-
-def _described(node: onnx.NodeProto) -> str:
-    return f"{node.op_type} {shown(node.name or (node.output[0] if node.output else ''))}"

@@ -12,6 +12,7 @@ Floats = npt.NDArray[np.float32]
 _SHRINK_STEPS = 40
 _SMALLEST_SHRINK = 0.4
 _SAMPLE_VALUES = 8192
+_GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Scale:
 
 
 class Observation:
-    """The values of one tensor over a calibration run: its exact range, and an evenly spaced sample of the rest."""
+    """The values of one tensor over a calibration run: its exact range, and an evenly spread sample."""
 
     def __init__(self) -> None:
         self.low = 0.0  # an integer scale always represents 0 exactly
@@ -38,8 +39,10 @@ class Observation:
             return
         self.low = min(self.low, float(flat.min()))
         self.high = max(self.high, float(flat.max()))
-        wanted = max(1, int(_SAMPLE_VALUES * share))
-        self._samples.append(flat[:: max(1, flat.size // wanted)].copy())
+        wanted = max(1, min(flat.size, int(_SAMPLE_VALUES * share)))
+        # steps of the golden ratio spread evenly and never fall in with rows or channels, as a stride would
+        places = (np.arange(wanted) * _GOLDEN_RATIO % 1.0 * flat.size).astype(np.int64)
+        self._samples.append(flat[places])
 
     def merged(self, other: Observation) -> Observation:
         """Return one observation of both tensors' values."""
