@@ -1,0 +1,57 @@
+"""GRU: the gated recurrent unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from accel.layers.arithmetic import float_example
+from accel.layers.base import Array, Example
+from accel.layers.recurrent import Recurrent
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GRU(Recurrent):
+    """Gates in ONNX's order: update z, reset r, candidate h; ``h' = (1 - z) * candidate + z * h``.
+
+    Attributes
+    ----------
+    linear_before_reset : bool
+        Whether the reset gate multiplies the hidden state after its matrix (as PyTorch does) or before.
+
+    References
+    ----------
+    ONNX operator GRU. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", EMNLP 2014.
+    """
+
+    op: ClassVar[str] = "GRU"
+    gates: ClassVar[int] = 3
+    states: ClassVar[tuple[str, ...]] = ("h",)
+    default_activations: ClassVar[tuple[str, ...]] = ("Sigmoid", "Tanh")
+    pointwise_ops: ClassVar[int] = 8  # 3 activations, 3 products, a difference, a sum
+
+    linear_before_reset: bool = False
+
+    def step(self, d: int, driven: Array, states: list[Array], recurrence: Array, bias: Array) -> list[Array]:
+        (hidden,) = states
+        size = 2 * self.hidden_size
+        gates = self.activate(d, 0, driven[:, :size] + hidden @ recurrence[:, :size] + bias[:size])
+        update, reset = np.split(gates, 2, axis=1)
+        if self.linear_before_reset:
+            recurrent = reset * (hidden @ recurrence[:, size:] + bias[size:])
+        else:
+            recurrent = (reset * hidden) @ recurrence[:, size:] + bias[size:]
+        candidate = self.activate(d, 1, driven[:, size:] + recurrent)
+        return [(1 - update) * candidate + update * hidden]
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        both = cls(input_size=2, hidden_size=3, direction="bidirectional", linear_before_reset=True)
+        return (
+            float_example("forward", cls(input_size=3, hidden_size=4), ((5, 3),)),
+            float_example("both ways", both, ((4, 2), (2, 3))),
+            float_example("one step", cls(input_size=1, hidden_size=1, direction="reverse"), ((1, 1),)),
+            float_example("clipped", cls(input_size=3, hidden_size=2, clip=0.3, has_bias=False), ((4, 3),)),
+        )

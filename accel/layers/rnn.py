@@ -1,0 +1,41 @@
+"""RNN: the plain recurrent layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from accel.layers.arithmetic import float_example
+from accel.layers.base import Array, Example
+from accel.layers.recurrent import Activation, Recurrent
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RNN(Recurrent):
+    """``h = f(x W' + h R' + biases)``.
+
+    References
+    ----------
+    ONNX operator RNN. Elman, "Finding Structure in Time", Cognitive Science 1990.
+    """
+
+    op: ClassVar[str] = "RNN"
+    gates: ClassVar[int] = 1
+    states: ClassVar[tuple[str, ...]] = ("h",)
+    default_activations: ClassVar[tuple[str, ...]] = ("Tanh",)
+    pointwise_ops: ClassVar[int] = 1
+
+    def step(self, d: int, driven: Array, states: list[Array], recurrence: Array, bias: Array) -> list[Array]:
+        return [self.activate(d, 0, driven + states[0] @ recurrence + bias)]
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        both = cls(
+            input_size=2, hidden_size=3, direction="bidirectional", activations=(Activation("Relu"), Activation("Tanh"))
+        )
+        return (
+            float_example("forward", cls(input_size=3, hidden_size=4), ((5, 3),)),
+            float_example("both ways", both, ((4, 2), (2, 3))),
+            float_example("one step", cls(input_size=1, hidden_size=1, direction="reverse"), ((1, 1),)),
+            float_example("clipped", cls(input_size=3, hidden_size=2, clip=0.3, has_bias=False), ((4, 3),)),
+        )
