@@ -235,6 +235,10 @@ class Builder:
         self._nodes.append(Node(name, layer, tuple(inputs), tuple(outputs)))
         return outputs[0]
 
+    def shape(self, tensor: str) -> Shape:
+        """Return the shape of a tensor, of one sample."""
+        return self._tensors[tensor].shape
+
     def output(self, *tensors: str) -> None:
         """Declare graph outputs."""
         self._outputs.extend(tensors)
