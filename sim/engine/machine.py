@@ -1,0 +1,94 @@
+"""What every machine is: frozen parameters, and a `run` that turns a network into a Report."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+from accel.errors import CapacityError
+from accel.expressions import parse
+from accel.network import Network
+from accel.report import Report
+from sim.engine.parameters import Parameter, checked_overrides, parameters_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(ABC):
+    """A machine: one file under ``sim``, one subclass in it, every field declared with `parameter`.
+
+    `dataclasses.replace` or `with_parameters` is how a sweep varies it.
+
+    Attributes
+    ----------
+    title : str
+        What the instance is called in reports: the machine's name, or that of a preset or of the user's file.
+    """
+
+    name: ClassVar[str]
+    """What people type."""
+    summary: ClassVar[str]
+    """One line: what it models, after whom."""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
+    """Parameter sets of well-known instances, by a name that is accepted wherever a machine's is."""
+    monotone: ClassVar[tuple[str, ...]] = ()
+    """Parameters of which more never hurts."""
+    limits: ClassVar[tuple[str, ...]] = ()
+    """Expressions of the parameters that must hold, such as ``"tm * tn * dsp_per_mac <= dsp"``."""
+    fidelities: ClassVar[tuple[str, ...]] = ("closed",)
+
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            object.__setattr__(self, "title", self.name)
+        values = {key: getattr(self, key) for key in self.parameter_table()}
+        for key, value in checked_overrides(type(self), self.name, values).items():
+            object.__setattr__(self, key, value)
+        for limit in self.limits:
+            expression = parse(limit)
+            if not bool(expression(values)):
+                stated = ", ".join(f"{n} = {values[n]}" for n in sorted(expression.names))
+                raise CapacityError(f"{self.title} must have {limit}, not {stated}")
+
+    @classmethod
+    def parameter_table(cls) -> dict[str, Parameter]:
+        """Return every parameter by name: unit, default, range, source."""
+        return parameters_of(cls)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter's value by name."""
+        return {key: getattr(self, key) for key in self.parameter_table()}
+
+    def with_parameters(self, **values: Any) -> Self:
+        """Return the machine with other parameters.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown or a value outside its range.
+        CapacityError
+            If a limit no longer holds.
+        """
+        return replace(self, **checked_overrides(type(self), self.name, values))
+
+    @abstractmethod
+    def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed") -> Report:
+        """Price a network.
+
+        Raises
+        ------
+        UnsupportedError
+            Naming the layer the machine does not do, or a fidelity it does not have.
+        CapacityError
+            If something does not fit.
+        """
+
+    @cached_property
+    def area_mm2(self) -> float | None:
+        """Silicon area, only where a source gives it."""
+        return None
