@@ -11,6 +11,8 @@ EXPECTED = {
     "mlp", "lenet5", "alexnet", "alexnet_zhang", "zfnet", "vgg11", "vgg16", "vgg19", "googlenet",
     "resnet18", "resnet50", "resnet152", "mobilenet_v1", "mobilenet_v2", "resnet8", "ds_cnn",
     "rbm", "dbn", "sdae", "gan", "dcgan_generator", "dcgan_discriminator", "vae",
+    "rnn", "rnn_many_to_many", "lstm", "lstm_many_to_many", "gru", "gru_many_to_many", "blstm", "deep_rnn",
+    "deepspeech2",
 }  # fmt: skip
 
 

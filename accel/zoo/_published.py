@@ -20,7 +20,8 @@ class Published:
         Author, year and table, or the project and model.
     less : int
         What the source counts and an inference network does not hold: batch normalisation folded into the
-        convolutions before it has one parameter less per channel than scale and shift.
+        convolutions before it has one parameter less per channel than scale and shift. Negative for what the
+        source does not count and we hold: the second bias of ONNX's recurrent layers.
     """
 
     quantity: str

@@ -16,6 +16,8 @@ from accel.layers.flatten import Flatten
 from accel.layers.global_average_pool import GlobalAveragePool
 from accel.layers.lrn import LRN
 from accel.layers.max_pool import MaxPool
+from accel.layers.recurrent import Recurrent
+from accel.layers.reshape import Reshape
 from accel.layers.softmax import Softmax
 from accel.network import Builder, Network
 
@@ -124,6 +126,14 @@ class Stack:
         if len(self.shape()) > 2:
             self.layer(Flatten())
         return self.layer(Dense(in_features=self.shape()[-1], out_features=features), then=then, name=name)
+
+    def recurrent(self, layer: Recurrent, *, last: bool = False, x: str | None = None, name: str | None = None) -> str:
+        """Append a recurrent layer; its output is the sequence ``(t, directions * hidden)``, or the ``last`` state."""
+        every = self.layer(layer, x or self.x, name=name)
+        features = layer.directions * layer.hidden_size
+        if last:
+            return self.layer(Reshape(shape=(features,)), f"{every}.1", name=name and f"{name}_last")
+        return self.layer(Reshape(shape=(self.shape()[0], features)), name=name and f"{name}_features")
 
     def max_pool(
         self, kernel: Pair, stride: Pair, *, pad: Padding = 0, x: str | None = None, name: str | None = None
