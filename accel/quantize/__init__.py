@@ -20,7 +20,7 @@ DequantizeLinear (activations, 0 to 2^bits - 1) or between the int8 initializer 
 -(2^(bits-1) - 1) to 2^(bits-1) - 1) *is* the bit width. Graph inputs and outputs, and what shares their scale, stay at
 8 bits: streams carry a byte a value anyway, and an argmax over four-bit logits ties.
 
-Float ops that end the graph (Softmax, LogSoftmax) stay float.
+Float ops that end the graph (Softmax, LogSoftmax) stay float, and so does a ReLU or Clip of a graph input.
 """
 
 from __future__ import annotations

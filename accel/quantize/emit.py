@@ -10,8 +10,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from accel.errors import ModelError, shown
-from accel.quantize.graphs import described, initializers, real_inputs, replace_nodes
-from accel.quantize.prepare import KEEPS_SCALE, QUANTISED, WEIGHTED, heads
+from accel.quantize.accepted import KEEPS_SCALE, QUANTISED, WEIGHTED, heads
+from accel.quantize.graphs import described, initializers, real_inputs, reason, replace_nodes
 from accel.quantize.ranges import Observation, Scale, activation_scale, weight_scales
 from accel.quantize.runtime import check
 
@@ -27,6 +27,19 @@ def emit(
     scales = _activation_scales(model.graph, seen, activation_bits)
     overrides = {name: [_override(scale)] for name, scale in scales.items()}
     overrides |= _weight_overrides(model.graph, weight_bits)
+    result = _with_pairs(model, seen, overrides)
+    _clip_activations(result.graph, {name: scale.bits for name, scale in scales.items() if scale.bits < _EDGE_BITS})
+    _narrow_weights(result.graph, weight_bits)
+    del result.graph.value_info[:]
+    del result.metadata_props[:]
+    _check_no_float_island(result.graph)
+    return result
+
+
+def _with_pairs(
+    model: onnx.ModelProto, seen: dict[str, Observation], overrides: dict[str, list[dict[str, Any]]]
+) -> onnx.ModelProto:
+    """Have onnxruntime place QuantizeLinear and DequantizeLinear pairs at the scales that `overrides` gives."""
     quantiser = _ORTQ.QDQQuantizer(
         model,
         per_channel=True,
@@ -44,15 +57,13 @@ def emit(
             "TensorQuantOverrides": overrides,
         },
     )
-    quantiser.quantize_model()
-    quantiser.model.topological_sort()
-    result: onnx.ModelProto = quantiser.model.model
-    _clip_activations(result.graph, {name: scale.bits for name, scale in scales.items() if scale.bits < _EDGE_BITS})
-    _narrow_weights(result.graph, weight_bits)
-    del result.graph.value_info[:]
-    del result.metadata_props[:]
-    check(result)
-    _check_no_float_island(result.graph)
+    try:
+        quantiser.quantize_model()
+        quantiser.model.topological_sort()
+        result: onnx.ModelProto = quantiser.model.model
+        check(result)
+    except Exception as error:  # what it raises is not documented; names that collide with its own are one cause
+        raise ModelError(f"onnxruntime cannot quantise the model: {reason(error)}") from error
     return result
 
 
@@ -167,15 +178,17 @@ def _bounds(graph: onnx.GraphProto, kind: str, low: np.integer[Any], high: np.in
 
 
 def _check_no_float_island(graph: onnx.GraphProto) -> None:
-    """Hold the quantiser to its promise: every float op but a head reads a DequantizeLinear."""
+    """Hold the quantiser to its promise: every float op reads a DequantizeLinear, but a head and a ReLU of an input."""
     producers = {name: node for node in graph.node for name in node.output}
-    constants = initializers(graph)
+    inputs = {value.name for value in real_inputs(graph)}
+    if not any(node.op_type == "QuantizeLinear" for node in graph.node):
+        raise ModelError(f"model has nothing to quantise; accepted: {', '.join(sorted(QUANTISED))}")
     for node in graph.node:
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear") or node.op_type not in QUANTISED:
+        if node.op_type not in QUANTISED:
             continue
         name = node.input[0]
-        kind = producers[name].op_type if name in producers else "graph input"
-        if node.op_type == "Clip" and (kind == "QuantizeLinear" or name in constants):
-            continue
-        if kind != "DequantizeLinear" and name not in constants:
+        before = producers[name].op_type if name in producers else ""
+        on_integers = node.op_type == "Clip" and before in ("", "QuantizeLinear")
+        on_an_input = node.op_type in ("Relu", "Clip") and name in inputs
+        if before != "DequantizeLinear" and not on_integers and not on_an_input:
             raise ModelError(f"{described(node)} stays float: nothing quantises its input {shown(name)}")

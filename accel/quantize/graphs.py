@@ -21,6 +21,11 @@ def real_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     return [value for value in graph.input if value.name not in constants]
 
 
+def opset(model: onnx.ModelProto) -> int:
+    """Return the version of ONNX's own operators that a model uses, 0 if it names none."""
+    return max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+
+
 def reader_counts(graph: onnx.GraphProto) -> Counter[str]:
     """Return how often each tensor is read, by nodes and as a graph output."""
     counts = Counter(name for node in graph.node for name in node.input)

@@ -1,36 +1,22 @@
-"""Reads a float model and brings it into the form that quantises well, or says by name why it cannot be quantised."""
+"""Reads a float model and brings it into the form that quantises well."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import numpy_helper
 
 from accel.errors import InputError, ModelError, shown
+from accel.quantize.accepted import KEEPS_SCALE, WEIGHTED, refuse_at_sight, refuse_what_did_not_fold
 from accel.quantize.batch_norm import absorb_batch_norms
-from accel.quantize.graphs import described, initializers, reader_counts, real_inputs, reason, replace_nodes
+from accel.quantize.graphs import initializers, opset, reader_counts, reason, replace_nodes
+from accel.quantize.ranges import Floats
 from accel.quantize.runtime import check, load, write_folded
 
-OLDEST_OPSET = 13
-
-KEEPS_SCALE = frozenset(
-    {"MaxPool", "AveragePool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity"}
-)
-WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-QUANTISED = (
-    KEEPS_SCALE
-    | WEIGHTED
-    | {"GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Add", "Mul", "Concat"}
-    | {"Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "Tanh", "HardSwish"}
-)
-FLOAT_HEADS = frozenset({"Softmax", "LogSoftmax"})
-_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
-_QUANTISED_ALREADY = frozenset(
-    {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"}
-    | {"ConvInteger", "MatMulInteger", "QGemm", "QLinearAdd"}
-)
+_HARD_SWISH_OPSET = 14
 
 
 def prepare(path: Path) -> onnx.ModelProto:
@@ -45,27 +31,17 @@ def prepare(path: Path) -> onnx.ModelProto:
     """
     model = _load(path)
     known = set(initializers(model.graph))
-    _refuse_what_has_no_integers(model)
+    refuse_at_sight(model)
     model = _fold(model)
     absorb_batch_norms(model.graph)
+    _restore_hard_swish(model)
     _rename_folded(model.graph, known)
-    _refuse_what_did_not_fold(model)
+    refuse_what_did_not_fold(model)
+    _give_each_layer_its_own_weights(model.graph)
     _pull_saturation_forward(model.graph)
     _name_every_node(model.graph)
     del model.graph.value_info[:]
     return onnx.shape_inference.infer_shapes(model)
-
-
-def heads(graph: onnx.GraphProto) -> set[str]:
-    """Return the outputs of the float ops whose results leave the graph without passing a quantised op."""
-    found: set[str] = set()
-    read_by_others: set[str] = set()
-    for node in reversed(graph.node):
-        if node.op_type in FLOAT_HEADS and not read_by_others & set(node.output):
-            found.update(node.output)
-        else:
-            read_by_others.update(node.input)
-    return found
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -79,27 +55,6 @@ def _load(path: Path) -> onnx.ModelProto:
     except Exception as error:  # protobuf's and the checker's own exception types share no base class
         raise ModelError(f"model {shown(path)} is not a valid ONNX model: {reason(error)}") from error
     return model
-
-
-def _refuse_what_has_no_integers(model: onnx.ModelProto) -> None:
-    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    if opset < OLDEST_OPSET:
-        raise ModelError(f"model must use ONNX opset {OLDEST_OPSET} or newer, not {opset}")
-    if not real_inputs(model.graph):
-        raise ModelError("model must have at least one input")
-    for value in real_inputs(model.graph):
-        kind = value.type.tensor_type.elem_type
-        if kind != TensorProto.FLOAT:
-            raise ModelError(
-                f"input {shown(value.name)} must be float32, not {TensorProto.DataType.Name(kind).lower()}"
-            )
-    for node in model.graph.node:
-        if node.op_type in _QUANTISED_ALREADY:
-            raise ModelError(f"{described(node)} is an integer operator: the model is quantised already")
-        if node.op_type in _RECURRENT:
-            raise ModelError(
-                f"{described(node)} is recurrent: integers for recurrent layers come with accel.cell formats"
-            )
 
 
 def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -118,6 +73,35 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
     return onnx.shape_inference.infer_shapes(result)
 
 
+def _restore_hard_swish(model: onnx.ModelProto) -> None:
+    """Join x * HardSigmoid(x) to the HardSwish that onnxruntime took apart: one table, one rounding."""
+    if opset(model) < _HARD_SWISH_OPSET:
+        return
+    graph = model.graph
+    counts = reader_counts(graph)
+    gates = {
+        node.output[0]: node
+        for node in graph.node
+        if node.op_type == "HardSigmoid" and counts[node.output[0]] == 1 and _is_hard_swish_gate(node)
+    }
+    gone: set[str] = set()
+    for node in graph.node:
+        if node.op_type == "Mul":
+            for value, gate in (tuple(node.input), tuple(reversed(node.input))):
+                if gate in gates and gates[gate].input[0] == value:
+                    node.op_type = "HardSwish"
+                    node.name = node.name or gates[gate].name
+                    node.input[:] = [value]
+                    gone.add(gate)
+                    break
+    replace_nodes(graph, [node for node in graph.node if node.output[0] not in gone])
+
+
+def _is_hard_swish_gate(node: onnx.NodeProto) -> bool:
+    attributes = {attribute.name: attribute.f for attribute in node.attribute}
+    return abs(attributes.get("alpha", 0.2) - 1 / 6) < 1e-6 and abs(attributes.get("beta", 0.5) - 0.5) < 1e-6
+
+
 def _rename_folded(graph: onnx.GraphProto, known: set[str]) -> None:
     """Call the weights and biases that folding made after their node: conv1.weight, conv1.bias."""
     constants = initializers(graph)
@@ -133,43 +117,38 @@ def _rename_folded(graph: onnx.GraphProto, known: set[str]) -> None:
                 constants[new].name = node.input[place] = new
 
 
-def _refuse_what_did_not_fold(model: onnx.ModelProto) -> None:
-    constants = initializers(model.graph)
-    at_the_end = heads(model.graph)
-    for node in model.graph.node:
-        if node.op_type == "BatchNormalization":
-            raise ModelError(f"{described(node)} must have constant parameters and follow a Conv, Gemm or MatMul")
-        known = node.domain in ("", "ai.onnx") and (node.op_type in QUANTISED or node.output[0] in at_the_end)
-        if not known:
-            place = " inside the graph" if node.op_type in FLOAT_HEADS else ""
-            raise ModelError(
-                f"{described(node)}{place} has no integer form; accepted: {', '.join(sorted(QUANTISED))}, "
-                f"and at the end {', '.join(sorted(FLOAT_HEADS))}"
-            )
-        if node.op_type in WEIGHTED:
-            for name in node.input[1:]:
-                if name and name not in constants:
-                    raise ModelError(
-                        f"{described(node)} must have constant weights and bias, but {shown(name)} is computed"
-                    )
-        if node.op_type == "Clip":
-            _refuse_clip_without_zero(node, constants)
-        if node.op_type == "Gemm":
-            for attribute in node.attribute:
-                if attribute.name == "alpha" and attribute.f != 1.0:
-                    raise ModelError(f"{described(node)} must have alpha 1, not {attribute.f:g}")
+def _give_each_layer_its_own_weights(graph: onnx.GraphProto) -> None:
+    """Copy constants that several nodes read, since each asks for its own scales, and make a Gemm's bias plain."""
+    constants = initializers(graph)
+    counts = reader_counts(graph)
+    for index, node in enumerate(graph.node):
+        for place in (1, 2):
+            old = node.input[place] if node.op_type in WEIGHTED and len(node.input) > place else ""
+            if old not in constants:
+                continue
+            values = numpy_helper.to_array(constants[old])
+            if node.op_type == "Gemm" and place == 2:
+                values = _plain_bias(node, values, constants[node.input[1]])
+            elif counts[old] == 1:
+                continue
+            node.input[place] = f"{old}.of.{index}" if counts[old] > 1 else old
+            copy = numpy_helper.from_array(np.ascontiguousarray(values), node.input[place])
+            if counts[old] == 1:
+                constants[old].CopyFrom(copy)
+            else:
+                graph.initializer.append(copy)
+                constants[copy.name] = copy
 
 
-def _refuse_clip_without_zero(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> None:
-    """Refuse a Clip that the saturation of an integer scale, which always holds 0, cannot stand for."""
-    for name, sign in zip(node.input[1:], (-1, 1), strict=False):
-        if not name:
-            continue
-        if name not in constants:
-            raise ModelError(f"{described(node)} must have constant bounds, but {shown(name)} is computed")
-        bound = float(numpy_helper.to_array(constants[name]).reshape(-1)[0])
-        if bound * sign < 0 or bound != bound:
-            raise ModelError(f"{described(node)} must have 0 between its bounds, but one of them is {bound:g}")
+def _plain_bias(gemm: onnx.NodeProto, bias: Floats, weight: onnx.TensorProto) -> Floats:
+    """Return a Gemm's bias as one value per output, with beta multiplied in (onnxruntime's quantiser loses it)."""
+    attributes = {attribute.name: attribute for attribute in gemm.attribute}
+    transposed = "transB" in attributes and attributes["transB"].i
+    beta = attributes["beta"].f if "beta" in attributes else 1.0
+    if beta != 1.0:
+        attributes["beta"].f = 1.0
+    outputs = weight.dims[0 if transposed else 1]
+    return (np.broadcast_to(bias.reshape(-1), (outputs,)) * np.float32(beta)).astype(np.float32)
 
 
 def _pull_saturation_forward(graph: onnx.GraphProto) -> None:
