@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from accel.network import Network
     from accel.report import Report
     from sim.engine.machine import Machine
+    from sim.validation import Row
 
 
 def machines() -> dict[str, Machine]:
@@ -47,3 +48,16 @@ def run(
     >>> sim.run(accel.load("lenet5"), "diannao", tn=32)  # doctest: +SKIP
     """
     return machine(spec, **parameters).run(network, batch, fidelity=fidelity)
+
+
+def validate(machine: str | None = None) -> list[Row]:
+    """Return every published figure, or those of one machine, beside ours.
+
+    Raises
+    ------
+    InputError
+        If nothing is published for ``machine``.
+    """
+    from sim import validation
+
+    return validation.validate(machine)

@@ -30,32 +30,28 @@ STALL_SHARE_THAT_BINDS = 0.1
 class ClosedFormMachine(Machine):
     """A machine whose cost is a closed form of work and parameters.
 
-    A subclass gives `Cost`, `prepare`, `cost` and the few properties below. Numbers, and the position of a name among
-    its choices, make the machine record; `prepare` fills the fields named in `derived`, once per design.
+    A subclass gives `Cost`, `prepare`, `cost` and the few properties below, and has a parameter ``clock_hz``. Numbers,
+    and the position of a name among its choices, make the machine record; `prepare` fills the fields named in
+    `derived`, once per design: ``peak_macs_per_cycle`` and ``bytes_per_cycle`` (of main memory) among them.
 
     ``Cost`` is a NamedTuple of floats: ``macs``, ``cycles``, ``compute_cycles``, ``native`` (1 or 0), then any number
     of ``stall_CAUSE`` (cycles), ``bytes_LEVEL`` (``bytes_dram`` among them) and ``pj_COMPONENT`` (picojoules).
     """
 
     Cost: ClassVar[type[NamedTuple]]
-    derived: ClassVar[tuple[str, ...]] = ()
+    derived: ClassVar[tuple[str, ...]]
     prepare: ClassVar[Callable[[Any], None]]
     cost: ClassVar[Callable[[Any, Any], Any]]
 
     @property
-    @abstractmethod
-    def frequency_hz(self) -> float:
-        """Clock that cycles count."""
-
-    @property
-    @abstractmethod
     def peak_macs_per_second(self) -> float:
         """MACs per second with every multiplier busy."""
+        return float(self.record["peak_macs_per_cycle"] * self.record["clock_hz"])
 
     @property
-    @abstractmethod
     def bandwidth_bytes_per_second(self) -> float:
         """Peak of main memory."""
+        return float(self.record["bytes_per_cycle"] * self.record["clock_hz"])
 
     @property
     @abstractmethod
@@ -151,7 +147,7 @@ class ClosedFormMachine(Machine):
             parameters=self.parameters,
             fidelity=fidelity,
             precision=self.operands,
-            clock_hz=self.frequency_hz,
+            clock_hz=float(self.record["clock_hz"]),
             node_nm=self.process_nm,
             batch=batch,
             latency_cycles=figures["cycles"],
@@ -168,7 +164,7 @@ class ClosedFormMachine(Machine):
     def _figures(self, total: NDArray[Any], native: bool) -> dict[str, Any]:
         cost = dict(zip(self.Cost._fields, total.tolist(), strict=True))
         cycles = round(cost["cycles"])
-        seconds = cycles / self.frequency_hz
+        seconds = cycles / float(self.record["clock_hz"])
         compute = min(cycles, round(cost["compute_cycles"]))
         levels = {level: round(b) for level, b in _with_prefix(cost, "bytes_").items()}
         energy = {component: pj * 1e-12 for component, pj in _with_prefix(cost, "pj_").items()}
