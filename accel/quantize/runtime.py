@@ -11,8 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from accel.errors import ToolError
+
 _ONNX: Any = onnx
-_ORT: Any = importlib.import_module("onnxruntime")
+try:
+    _ORT: Any = importlib.import_module("onnxruntime")
+except ModuleNotFoundError:
+    raise ToolError("quantising needs onnxruntime: pip install 'accel-codesign[quantize]'") from None
 
 ORT_VERSION: str = _ORT.__version__
 
