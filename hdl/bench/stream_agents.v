@@ -1,0 +1,90 @@
+// The stream agents at a design's ports. A pattern of stalls repeats from the first cycle after reset, cycle 0.
+// Files, in the folder the simulator runs in: NAME.stalls (a length, then that many bits), NAME.beats (a source's
+// "data last" lines, in hexadecimal and binary), NAME.expected (the beats a sink waits for), NAME.log (written: the
+// cycle of every transfer and, at a sink, what moved).
+
+// Offers the next beat from a cycle on where the pattern holds until it moves.
+module stream_source #(parameter NAME = "source", parameter BITS = 8) (
+    input wire clk, input wire rst, output wire valid, input wire ready, output reg [BITS-1:0] data, output reg last
+);
+    integer beats, stalls, log, length, at, cycle, got, i;
+    reg pattern [0:8191];
+    reg offered, empty, next_last;
+    reg [BITS-1:0] next_data;
+
+    assign valid = !empty && (offered || pattern[at]);
+
+    initial begin
+        stalls = $fopen({NAME, ".stalls"}, "r");
+        got = $fscanf(stalls, "%d", length);
+        for (i = 0; i < length; i = i + 1) got = $fscanf(stalls, "%b", pattern[i]);
+        $fclose(stalls);
+        log = $fopen({NAME, ".log"}, "w");
+        beats = $fopen({NAME, ".beats"}, "r");
+        got = $fscanf(beats, "%h %b", data, last);
+        empty = got != 2;
+        offered = 0;
+        at = 0;
+        cycle = 0;
+    end
+
+    always @(posedge clk)
+        if (rst) begin
+            offered <= 0;
+            at <= 0;
+            cycle <= 0;
+        end else begin
+            cycle <= cycle + 1;
+            at <= at == length - 1 ? 0 : at + 1;
+            offered <= valid && !ready;
+            if (valid && ready) begin
+                $fwrite(log, "%0d\n", cycle);
+                got = $fscanf(beats, "%h %b", next_data, next_last);
+                empty <= got != 2;
+                data <= next_data;
+                last <= next_last;
+            end
+        end
+endmodule
+
+// Is ready in exactly the cycles where the pattern holds.
+module stream_sink #(parameter NAME = "sink", parameter BITS = 8) (
+    input wire clk, input wire rst, input wire valid, output wire ready, input wire [BITS-1:0] data, input wire last,
+    output reg done
+);
+    integer expected, stalls, log, length, at, cycle, left, got, i;
+    reg pattern [0:8191];
+
+    assign ready = pattern[at];
+
+    initial begin
+        stalls = $fopen({NAME, ".stalls"}, "r");
+        got = $fscanf(stalls, "%d", length);
+        for (i = 0; i < length; i = i + 1) got = $fscanf(stalls, "%b", pattern[i]);
+        $fclose(stalls);
+        expected = $fopen({NAME, ".expected"}, "r");
+        got = $fscanf(expected, "%d", left);
+        $fclose(expected);
+        log = $fopen({NAME, ".log"}, "w");
+        done = 0;
+        at = 0;
+        cycle = 0;
+    end
+
+    always @(posedge clk)
+        if (rst) begin
+            at <= 0;
+            cycle <= 0;
+        end else begin
+            cycle <= cycle + 1;
+            at <= at == length - 1 ? 0 : at + 1;
+            if (valid && ready) begin
+                $fwrite(log, "%0d %h %b\n", cycle, data, last);
+                left <= left - 1;
+                if (left == 1) begin
+                    $fflush(log);
+                    done <= 1;
+                end
+            end
+        end
+endmodule
