@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accel.errors import CapacityError
+from accel.fixedpoint import Quantization
+from accel.layers.base import Layer, Shape
+from accel.schedule.fold import Fold, Requantizer
 
 Counts = NDArray[np.int64]
 
@@ -155,3 +158,83 @@ class KernelSpec(ABC):
     @abstractmethod
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
         """Multipliers by use: ``{"mac": (count, a_bits, b_bits), "requantize": ...}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldSpace:
+    """Which folds a kernel may take, and what each costs, before one is placed.
+
+    Attributes
+    ----------
+    positions : int
+        Output pixels of a tensor.
+    channels, reduction : int
+        What `Fold.pe` and `Fold.simd` divide.
+    pe : int, optional
+        The only `Fold.pe` there is, where the kernel works on the lanes of its input; ``None`` where it is free.
+    macs : int
+        Multipliers of each of the ``pe * simd`` units: 1, or 0 where nothing is multiplied.
+    """
+
+    positions: int
+    channels: int
+    reduction: int
+    pe: int | None = None
+    macs: int = 1
+
+    def steps(self, fold: Fold) -> int:
+        """Return the steps of one tensor."""
+        return self.positions * -(-self.channels // fold.pe) * -(-self.reduction // fold.simd)
+
+
+class LayerKernel(KernelSpec):
+    """A kernel that computes one layer; which layers it can compute is stated here and nowhere else."""
+
+    ops: ClassVar[tuple[str, ...]]
+    """The `Layer.op` of the layers it computes."""
+
+    @classmethod
+    @abstractmethod
+    def of(
+        cls,
+        layer: Layer,
+        shapes: Sequence[Shape],
+        quantizations: Sequence[Quantization],
+        output: Quantization,
+        lanes: Sequence[int],
+        *,
+        fold: Fold | None = None,
+        capacity: int | None = None,
+        requantizer: Requantizer | None = None,
+    ) -> Self:
+        """Place an integer layer.
+
+        Parameters
+        ----------
+        layer : Layer
+            In its integer form.
+        shapes : sequence of shapes
+            What each input stream carries, per sample: ``(c, h, w)``, ``(c, l)``, ``(t, c)`` for layers over sequences,
+            or ``(c,)``. A flattened image still arrives as the image it was.
+        quantizations : sequence of Quantization
+            One per input.
+        output : Quantization
+        lanes : sequence of int
+            Channels a beat of each input carries.
+        fold : Fold, optional
+            Default: the smallest.
+        capacity : int, optional
+            Beats of the input buffer, a power of two; default: twice what one position needs, rounded up.
+        requantizer : Requantizer, optional
+            Default: the cheapest serial one.
+
+        Raises
+        ------
+        UnsupportedError
+            If the kernel cannot compute the layer.
+        """
+
+    @classmethod
+    @abstractmethod
+    def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
+        """Return the folds that `of` accepts for a layer."""

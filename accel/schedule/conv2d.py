@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from accel.layers.base import Layer, Shape
 from accel.layers.conv import Conv
 from accel.layers.window import Window, as_image
 from accel.schedule import pipeline
-from accel.schedule.base import KernelSpec, Memory, Schedule, Stream
+from accel.schedule.base import FoldSpace, LayerKernel, Memory, Schedule, Stream
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.sliding import Sliding
 
@@ -61,7 +62,7 @@ class Taps:
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2d(KernelSpec):
+class Conv2d(LayerKernel):
     """A convolution without groups, folded over ``pe`` output channels and ``simd`` elements of its reduction.
 
     The reduction is flattened in (kernel row, kernel column, channel) order, channels fastest, the order in which the
@@ -137,27 +138,6 @@ class Conv2d(KernelSpec):
         capacity: int | None = None,
         requantizer: Requantizer | None = None,
     ) -> Self:
-        """Place an integer convolution.
-
-        Parameters
-        ----------
-        layer : Conv
-            With integer weights and its requantisation.
-        shapes, quantizations, lanes : sequences of one
-            The input's shape, quantisation and channels a beat.
-        output : Quantization
-        fold : Fold, optional
-            Default: one multiplier.
-        capacity : int, optional
-            Beats of the input buffer; default: twice what one window needs, rounded up to a power of two.
-        requantizer : Requantizer, optional
-            Default: the cheapest serial one.
-
-        Raises
-        ------
-        UnsupportedError
-            If the convolution has groups.
-        """
         assert isinstance(layer, Conv)
         if layer.groups != 1:
             raise UnsupportedError(f"kernel {cls.kind} supports groups 1, not {layer.groups}")
@@ -168,6 +148,13 @@ class Conv2d(KernelSpec):
             as_image(shapes[0]), layer.window, hwc, bias, quantizations[0], output, requantize, lanes[0],
             fold or Fold(), capacity, requantizer,
         )  # fmt: skip
+
+    @classmethod
+    def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
+        assert isinstance(layer, Conv)
+        _, height, width = as_image(shapes[0])
+        rows, columns = layer.window.output(height, width)
+        return FoldSpace(rows * columns, layer.out_channels, layer.in_channels * math.prod(layer.kernel))
 
     @classmethod
     def placed(

@@ -1,0 +1,87 @@
+"""Average pooling: the mean of each window, or of the whole image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from accel.errors import ModelError, UnsupportedError
+from accel.fixedpoint import Ints, Quantization
+from accel.intervals import Interval, accumulator_interval
+from accel.layers.average_pool import AveragePool as AveragePoolLayer
+from accel.layers.base import Layer, Shape
+from accel.layers.reduction import Mean
+from accel.layers.window import Window, as_image
+from accel.schedule.base import FoldSpace
+from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.pool import Pool2d
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePool(Pool2d):
+    """The sum of each window, zero points subtracted, times the multiplier of its divisor; one rounding.
+
+    Stages are those of `Pool2d`: "tree" and "accumulate" add.
+
+    Attributes
+    ----------
+    divisor_class : int64 array, shape (positions,)
+        Which of the divisors, and so of ``requantize.multipliers``, a position has; all 0 unless padding is left out of
+        the divisor.
+    """
+
+    kind: ClassVar[str] = "averagepool"
+    ops: ClassVar[tuple[str, ...]] = ("AveragePool", "GlobalAveragePool", "ReduceMean")
+
+    divisor_class: Ints
+
+    @classmethod
+    def of(
+        cls,
+        layer: Layer,
+        shapes: Sequence[Shape],
+        quantizations: Sequence[Quantization],
+        output: Quantization,
+        lanes: Sequence[int],
+        *,
+        fold: Fold | None = None,
+        capacity: int | None = None,
+        requantizer: Requantizer | None = None,
+    ) -> Self:
+        if layer.requantize is None:
+            raise ModelError(f"kernel {cls.kind} needs a layer with a requantisation, not a float {layer.op}")
+        image = as_image(shapes[0])
+        window = _window(layer, shapes[0], image)
+        chosen = cls.choose(cls.kind, image, window, layer.requantize, lanes[0], fold, capacity, requantizer)
+        if isinstance(layer, AveragePoolLayer):
+            counts = layer.counts(shapes[0])
+            classes = np.searchsorted(layer.divisors(shapes[0]), counts.ravel()).astype(np.int64)
+        else:
+            classes = np.zeros(math.prod(window.output(*image[1:])), np.int64)
+        return cls(image, window, quantizations[0], output, layer.requantize, *chosen, classes)
+
+    @classmethod
+    def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
+        image = as_image(shapes[0])
+        window = _window(layer, shapes[0], image)
+        return FoldSpace(math.prod(window.output(*image[1:])), image[0], math.prod(window.kernel), lanes[0], 0)
+
+    @property
+    def accumulator(self) -> Interval:
+        low, high = self.input.centered_range
+        return accumulator_interval(np.ones((1, self.taps), np.int64), None, low, high, partial=True)
+
+
+def _window(layer: Layer, shape: Shape, image: tuple[int, int, int]) -> Window:
+    if isinstance(layer, AveragePoolLayer):
+        return layer.window(*image[1:])
+    assert isinstance(layer, Mean)
+    if layer.reduced(shape) != tuple(range(1, len(shape))):
+        raise UnsupportedError(
+            f"kernel averagepool supports {layer.op} over all spatial axes, not over axes {layer.reduced(shape)}"
+        )
+    return Window(image[1:])

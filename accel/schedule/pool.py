@@ -1,0 +1,232 @@
+"""What pooling kernels share: taps read lane-parallel, tile after tile; no kernel type lives here."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel.errors import InputError
+from accel.fixedpoint import Ints, Quantization, Requantize
+from accel.intervals import Interval
+from accel.layers.window import Window
+from accel.schedule import pipeline
+from accel.schedule.base import LayerKernel, Memory, Schedule, Stream
+from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.sliding import Sliding
+
+
+@dataclass(frozen=True, eq=False)
+class Pool2d(LayerKernel):
+    """A reduction of every channel over a sliding window, ``lanes`` channels at once.
+
+    The lanes of the input are those of the output. Step ``k`` of a position works on tile ``k // reduction_steps`` of
+    the channels (the tile's beat of each pixel) and on taps ``simd * (k % reduction_steps)`` onwards, in (kernel row,
+    kernel column) order. Every one of the ``simd`` taps has its own copy of the input buffer. Taps in the padding, and
+    past the end of the kernel, do not count.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        Input channels, rows, columns.
+    window : Window
+    input, output : Quantization
+    requantize : Requantize, optional
+        ``None`` where integers pass as they are.
+    fold : Fold
+        ``pe`` is the lanes of input and output, ``simd`` the taps read at once.
+    capacity : int
+        Beats of each tap's copy of the input buffer, a power of two.
+    requantizer : Requantizer, optional
+        Present when `requantize` is.
+    """
+
+    shape: tuple[int, int, int]
+    window: Window
+    input: Quantization
+    output: Quantization
+    requantize: Requantize | None
+    fold: Fold
+    capacity: int
+    requantizer: Requantizer | None
+
+    def __post_init__(self) -> None:
+        if self.capacity != pipeline.power_of_two(self.capacity):
+            raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
+        if not 1 <= self.fold.simd <= self.taps:
+            raise InputError(f"{self.kind} simd must be 1 to {self.taps}, not {self.fold.simd}")
+        if self.requantizer is not None:
+            busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
+            if busy > self.reduction_steps:
+                raise InputError(
+                    f"{self.kind} requantiser must serve {self.fold.pe} accumulators every {self.reduction_steps} "
+                    f"cycles, not every {busy}"
+                )
+
+    @staticmethod
+    def choose(
+        kind: str,
+        shape: tuple[int, int, int],
+        window: Window,
+        requantize: Requantize | None,
+        lanes: int,
+        fold: Fold | None,
+        capacity: int | None,
+        requantizer: Requantizer | None,
+    ) -> tuple[Fold, int, Requantizer | None]:
+        """Return the fold, buffer and requantiser, chosen where they are not given.
+
+        Raises
+        ------
+        InputError
+            If the fold's ``pe`` is not the lanes of the input.
+        """
+        fold = fold or Fold(lanes, 1)
+        if fold.pe != lanes:
+            raise InputError(f"{kind} pe must be the {lanes} lanes of its input, not {fold.pe}")
+        if capacity is None:
+            sliding = Sliding(shape[1], shape[2], window, -(-shape[0] // lanes))
+            capacity = pipeline.power_of_two(2 * sliding.least_capacity)
+        if requantizer is None and requantize is not None:
+            bits = int(requantize.multipliers.max()).bit_length()
+            taps = window.kernel[0] * window.kernel[1]
+            requantizer = Requantizer.serial(lanes, bits, -(-taps // fold.simd))
+        return fold, capacity, requantizer
+
+    @property
+    def lanes(self) -> int:
+        """Channels of an input and of an output beat."""
+        return self.fold.pe
+
+    @property
+    def taps(self) -> int:
+        """Taps of the window, kernel rows * kernel columns."""
+        return self.window.kernel[0] * self.window.kernel[1]
+
+    @property
+    def reduction_steps(self) -> int:
+        """Steps of one tile; the result period."""
+        return -(-self.taps // self.fold.simd)
+
+    @property
+    def tiles(self) -> int:
+        """Beats of a pixel."""
+        return -(-self.shape[0] // self.lanes)
+
+    @cached_property
+    def sliding(self) -> Sliding:
+        """Where the window is at each position."""
+        return Sliding(self.shape[1], self.shape[2], self.window, self.tiles)
+
+    @cached_property
+    def _tap(self) -> tuple[Ints, Ints, Ints]:
+        tap = np.arange(self.reduction_steps * self.fold.simd, dtype=np.int64).reshape(-1, self.fold.simd)
+        row, column = tap // self.window.kernel[1], tap % self.window.kernel[1]
+        return tap, row, column
+
+    @property
+    def tap_row(self) -> Ints:
+        """Kernel row that each lane reads in each reduction step, shape (reduction_steps, simd)."""
+        return self._tap[1]
+
+    @property
+    def tap_column(self) -> Ints:
+        """Kernel column that each lane reads in each reduction step, shape (reduction_steps, simd)."""
+        return self._tap[2]
+
+    @property
+    def tap_counts(self) -> NDArray[np.bool_]:
+        """Whether each lane has a tap in each reduction step, or is past the end, shape (reduction_steps, simd)."""
+        return self._tap[0] < self.taps
+
+    @cached_property
+    def tap_offset(self) -> Ints:
+        """Beat that each lane reads, relative to the window's first; tile ``i`` adds ``i``; (reduction_steps, simd)."""
+        return self.sliding.tap(self.tap_row, self.tap_column)
+
+    @property
+    def multiplier_bits(self) -> int:
+        """Unsigned width of the output multipliers; 0 where there is no requantisation."""
+        return 0 if self.requantize is None else int(self.requantize.multipliers.max()).bit_length()
+
+    @property
+    @abstractmethod
+    def accumulator(self) -> Interval:
+        """What a lane's running result stays within, zero point subtracted where the output is requantised."""
+
+    @property
+    def product_bits(self) -> int:
+        """Signed width of ``accumulator * multiplier`` plus the rounding increment; 0 without requantisation."""
+        return (
+            0 if self.requantize is None else self.requantize.product_bits(self.accumulator.low, self.accumulator.high)
+        )
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        channels, height, width = self.shape
+        return (Stream(height * width, channels, self.lanes, self.input.bits, self.input.signed),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.sliding.positions, self.shape[0], self.lanes, self.output.bits, self.output.signed),)
+
+    @property
+    def stages(self) -> Mapping[str, int]:
+        """Cycles of each pipeline stage in order; their sum is the latency."""
+        stages = {
+            "address": pipeline.ADDRESS,
+            "read": pipeline.READ,
+            "select": pipeline.SELECT,
+            "tree": pipeline.tree_stages(self.fold.simd),
+            "accumulate": pipeline.ACCUMULATE,
+        }
+        if self.requantizer is not None:
+            stages |= {
+                "capture": pipeline.CAPTURE,
+                "requantize": self.requantizer.latency(self.lanes, self.multiplier_bits),
+                "round": pipeline.ROUND,
+                "saturate": pipeline.SATURATE,
+            }
+        return stages | {"queue": pipeline.QUEUE}
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the issue of a tile's last step until its result can be offered."""
+        return sum(self.stages.values())
+
+    @property
+    def slots(self) -> int:
+        """Depth of the output queue."""
+        return pipeline.queue_slots(self.latency, self.reduction_steps)
+
+    @property
+    def schedule(self) -> Schedule:
+        return self._schedule
+
+    @cached_property
+    def _schedule(self) -> Schedule:
+        return self.sliding.schedule(
+            steps=self.tiles * self.reduction_steps,
+            period=self.reduction_steps,
+            capacity=self.capacity,
+            slots=self.slots,
+            latency=self.latency,
+            release=pipeline.RELEASE,
+        )
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        return (
+            Memory("input", self.capacity, self.lanes * self.input.bits, copies=self.fold.simd),
+            Memory("output", self.slots, self.lanes * self.output.bits),
+        )
+
+    @property
+    def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
+        if self.requantizer is None or self.requantizer.form == "serial":
+            return {}
+        return {"requantize": (self.requantizer.units, self.accumulator.bits, self.multiplier_bits)}
