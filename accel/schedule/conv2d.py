@@ -92,9 +92,9 @@ class Conv2d(LayerKernel):
 
     Notes
     -----
-    Pipeline, in registers behind the issuing step: address, operand read, lane select with zero-point subtraction and
-    padding mask, product, adder tree, accumulator, capture, output multiplication, rounding, saturation, output queue;
-    their cycles are `stages`.
+    Pipeline, in registers behind the issuing step: address, operand read, lane select with padding mask, product, adder
+    tree, accumulator, capture, bias, output multiplication, rounding, saturation, output queue; their cycles are
+    `stages`. The zero point is subtracted where a beat enters the input buffer.
     """
 
     kind: ClassVar[str] = "conv2d"
@@ -244,7 +244,7 @@ class Conv2d(LayerKernel):
 
     @cached_property
     def biases(self) -> Ints:
-        """What each accumulator starts from, shape (tiles, pe); zeros past a ragged end."""
+        """What each accumulator is added to, shape (tiles, pe); zeros past a ragged end."""
         return _by_tile(self.bias, self.tiles, self.fold.pe)
 
     @property
@@ -270,15 +270,20 @@ class Conv2d(LayerKernel):
 
     @cached_property
     def accumulator(self) -> Interval:
-        """Every partial sum of the actual weights and biases over every possible input: the register's interval."""
+        """Every partial sum of the actual weights over every possible input: the register's interval."""
         x = self.input_range
-        rows = self.weight.reshape(self.channels, self.reduction)
-        return accumulator_interval(rows, self.bias, x.low, x.high, partial=True)
+        return accumulator_interval(self.weight.reshape(self.channels, -1), None, x.low, x.high, partial=True)
+
+    @cached_property
+    def total(self) -> Interval:
+        """Every whole sum with its bias: what is multiplied at the output."""
+        x = self.input_range
+        return accumulator_interval(self.weight.reshape(self.channels, -1), self.bias, x.low, x.high)
 
     @property
     def product_bits(self) -> int:
-        """Signed width of ``accumulator * multiplier`` plus the rounding increment."""
-        return self.requantize.product_bits(self.accumulator.low, self.accumulator.high)
+        """Signed width of ``total * multiplier`` plus the rounding increment."""
+        return self.requantize.product_bits(self.total.low, self.total.high)
 
     # What every kernel states
 
@@ -303,6 +308,7 @@ class Conv2d(LayerKernel):
             "tree": pipeline.tree_stages(self.fold.simd),
             "accumulate": pipeline.ACCUMULATE,
             "capture": pipeline.CAPTURE,
+            "bias": pipeline.BIAS,
             "requantize": self.requantizer.latency(self.fold.pe, self.multiplier_bits),
             "round": pipeline.ROUND,
             "saturate": pipeline.SATURATE,
@@ -362,7 +368,7 @@ class Conv2d(LayerKernel):
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
         use = {"mac": (self.fold.pe * self.fold.simd, self.input_range.bits, self.weight_bits)}
         if self.requantizer.form == "dsp":
-            use["requantize"] = (self.requantizer.units, self.accumulator.bits, self.multiplier_bits)
+            use["requantize"] = (self.requantizer.units, self.total.bits, self.multiplier_bits)
         return use
 
 

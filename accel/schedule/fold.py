@@ -44,7 +44,7 @@ class Requantizer:
     Attributes
     ----------
     form : str
-        "serial": ``digit_bits`` of the multiplier a cycle, most significant first, in logic; "dsp": one product a
+        "serial": ``digit_bits`` of the multiplier a cycle, least significant first, in logic; "dsp": one product a
         cycle and unit, `pipeline.DSP_STAGES` deep.
     units : int
         Multipliers side by side.

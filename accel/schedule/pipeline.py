@@ -12,15 +12,17 @@ ADDRESS = 1
 READ = 2
 """A synchronous memory read and a register behind it: block RAM clock-to-output is several nanoseconds."""
 SELECT = 1
-"""Lane select, zero-point subtraction and padding mask."""
+"""Lane select and padding mask; the zero point is subtracted where a beat is written to the input buffer."""
 MULTIPLY = 1
 """The product register of a DSP block."""
 TREE_LEVELS_PER_STAGE = 2
 """Levels of two-input adders between registers of an adder tree."""
 ACCUMULATE = 1
-"""Adder and accumulator register; the first step of a tile adds to the bias."""
+"""Adder and accumulator register; the first step of a tile adds to nothing."""
 CAPTURE = 1
 """The finished accumulators, held while the requantiser serves them."""
+BIAS = 1
+"""A held accumulator plus its channel's bias, one adder per requantiser unit."""
 DSP_STAGES = 3
 """A wide multiplier built of DSP blocks: partial products, two registers of summing."""
 ROUND = 1
