@@ -1,1 +1,19 @@
 """One neural network, priced on many accelerators and generated as proven Verilog for one of them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_LAZY = {"load": "accel.loading"}
+"""Where each function that `accel` offers itself lives; imported when it is first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'accel' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

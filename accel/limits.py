@@ -12,3 +12,7 @@ MAX_RANK = 8
 """Axes of one tensor."""
 MAX_DATA_BYTES = 4 * 10**9
 """Bytes of the arrays of one .npz file, unpacked."""
+MAX_NAME_CHARACTERS = 1024
+"""Characters of one name in a model."""
+MAX_FOLDED_ELEMENTS = 2**24
+"""Elements that folding a constant may produce, unless its operands together have more."""

@@ -1,0 +1,195 @@
+"""From steps to a Network: output names, float networks, and integer networks with their borders on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from accel.errors import ModelError, shown
+from accel.fixedpoint import Quantization
+from accel.layers.base import Layer
+from accel.layers.dequantize import Dequantize
+from accel.layers.identity import Identity
+from accel.layers.quantize import Quantize
+from accel.network import Builder, Network
+from accel.onnx_import.graph import naming
+from accel.onnx_import.integers import Cluster, cluster_of, integer_layer, island
+from accel.onnx_import.lowering import Lowering, Step
+from accel.onnx_import.values import Activation, Const
+
+
+def assemble(lowering: Lowering) -> Network:
+    """Return the network that the steps make.
+
+    Raises
+    ------
+    ModelError
+        If an output is constant, or a quantised graph has floating point between its integers.
+    """
+    _name_outputs(lowering)
+    if any(step.kind != "layer" for step in lowering.steps):
+        return Assembler(lowering).build()
+    builder = _builder(lowering)
+    for step in _needed(lowering.steps, lowering.graph.outputs, {}):
+        assert step.layer is not None
+        with naming(step.node):
+            _add(builder, lowering, step.name, step.layer, step.inputs, step.outputs)
+    builder.output(*lowering.graph.outputs)
+    return builder.build()
+
+
+def _builder(lowering: Lowering) -> Builder:
+    builder = Builder(lowering.graph.name)
+    for declared in lowering.graph.inputs:
+        value = lowering.tensors[declared.name]
+        builder.input(value.name, value.sample, value.quantization, value.batch_axis)
+    builder.notes += lowering.notes
+    return builder
+
+
+def _add(
+    builder: Builder,
+    lowering: Lowering,
+    name: str,
+    layer: Layer,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    quantization: Quantization | None = None,
+) -> None:
+    builder.add(
+        layer,
+        *inputs,
+        name=name,
+        outputs=outputs,
+        quantization=quantization,
+        batch_axis=lowering.tensors[outputs[0]].batch_axis,
+    )
+
+
+def _name_outputs(lowering: Lowering) -> None:
+    """Make every graph output a tensor of its own name, renaming where layers were dropped in front of it."""
+    inputs = {i.name for i in lowering.graph.inputs}
+    renamed: dict[str, str] = {}
+    for name in lowering.graph.outputs:
+        value = lowering.values[name]
+        if isinstance(value, Const):
+            raise ModelError(f"graph output {shown(name)} must depend on the inputs, not be constant")
+        source = renamed.get(value.name, value.name)
+        if source == name:
+            continue
+        if source in inputs or source in lowering.graph.outputs:
+            node = next((n for n in lowering.graph.nodes if name in n.outputs), lowering.graph.nodes[0])
+            step = Step(node, lowering.fresh(node.name), Identity(), (source,), (name,))
+            lowering.append(step, replace(value, name=name))
+        else:
+            renamed[value.name] = name
+            tensor: Activation = replace(lowering.tensors.pop(value.name), name=name, batch_axis=value.batch_axis)
+            lowering.tensors[name] = replace(tensor, shape=value.shape)
+    if renamed:
+        for step in lowering.steps:
+            step.inputs = tuple(renamed.get(t, t) for t in step.inputs)
+            step.outputs = tuple(renamed.get(t, t) for t in step.outputs)
+
+
+def _needed(steps: list[Step], outputs: Iterable[str], clusters: dict[int, Cluster]) -> list[Step]:
+    """Return the steps that ``outputs`` depend on, a cluster standing for all of its own."""
+    needed = set(outputs)
+    kept: list[Step] = []
+    for step in reversed(steps):
+        if needed.intersection(step.outputs):
+            kept.append(step)
+            cluster = clusters.get(id(step))
+            needed.update(step.inputs if cluster is None else cluster.inputs)
+    return kept[::-1]
+
+
+@dataclass(slots=True)
+class Assembler:
+    """Puts an integer network together.
+
+    Attributes
+    ----------
+    lowering : Lowering
+    clusters : dict of int to Cluster
+        By the identity of the QuantizeLinear that ends one.
+    hosted : dict of str to (Step, Step)
+        Integer tensors made from floating point that itself came from integers, and the step to blame if an integer
+        layer reads one, with the QuantizeLinear behind it.
+    quantizations : dict of str to Quantization
+        Of every integer tensor; narrowed as saturation is folded in.
+    used : set of str
+        Names that layers of clusters have taken.
+    """
+
+    lowering: Lowering
+    clusters: dict[int, Cluster] = field(default_factory=dict[int, Cluster])
+    hosted: dict[str, tuple[Step, Step]] = field(default_factory=dict[str, "tuple[Step, Step]"])
+    quantizations: dict[str, Quantization] = field(default_factory=dict[str, Quantization])
+    used: set[str] = field(default_factory=set[str])
+
+    def build(self) -> Network:
+        """Return the network."""
+        self._find_clusters()
+        steps = _needed(self.lowering.steps, self.lowering.graph.outputs, self.clusters)
+        builder = _builder(self.lowering)
+        for name, tensor in self.lowering.tensors.items():
+            if tensor.quantization is not None:
+                self.quantizations[name] = tensor.quantization
+        for step in steps:
+            with naming(step.node if id(step) not in self.clusters else self.clusters[id(step)].main.node):
+                self._emit(builder, step)
+        builder.output(*self.lowering.graph.outputs)
+        return builder.build()
+
+    def _find_clusters(self) -> None:
+        writers = {tensor: step for step in self.lowering.steps for tensor in step.outputs}
+        from_integers: set[str] = set()
+        for step in self.lowering.steps:
+            if step.kind == "dequantize" or from_integers.intersection(step.inputs):
+                from_integers.update(step.outputs)
+            blame = next((self.hosted[t] for t in step.inputs if t in self.hosted), None)
+            if step.kind == "quantize":
+                from_integers.difference_update(step.outputs)
+                found = cluster_of(step, writers)
+                if isinstance(found, Cluster):
+                    blame = next((self.hosted[t] for t in found.inputs if t in self.hosted), None)
+                    if blame is not None and found.main.layer is not None:
+                        raise island(*blame)
+                    self.clusters[id(step)] = found
+                elif found is not None and step.inputs[0] in from_integers:
+                    blame = (found, step)
+            if blame is not None and step.kind != "dequantize":
+                self.hosted.update(dict.fromkeys(step.outputs, blame))
+
+    def _emit(self, builder: Builder, step: Step) -> None:
+        lowering = self.lowering
+        cluster = self.clusters.get(id(step))
+        if cluster is not None:
+            shapes = [builder.shape(t) for t in cluster.inputs]
+            inputs = [self.quantizations[t] for t in cluster.inputs]
+            layer, output = integer_layer(cluster, shapes, inputs, self.quantizations[step.outputs[0]])
+            self.quantizations[step.outputs[0]] = output
+            name = step.name if cluster.main.name in self.used else cluster.main.name
+            self.used.add(name)
+            _add(builder, lowering, name, layer, cluster.inputs, step.outputs, output)
+        elif step.kind == "quantize":
+            q = self.quantizations[step.outputs[0]]
+            _add(builder, lowering, step.name, Quantize(quantization=q), step.inputs, step.outputs, q)
+        elif step.kind == "dequantize":
+            q = self.quantizations[step.inputs[0]]
+            _add(builder, lowering, step.name, Dequantize(quantization=q), step.inputs, step.outputs)
+        else:
+            self._emit_layer(builder, step)
+
+    def _emit_layer(self, builder: Builder, step: Step) -> None:
+        assert step.layer is not None
+        inputs = [self.quantizations.get(t) for t in step.inputs]
+        known = [q for q in inputs if q is not None]
+        if not known:
+            builder.notes.append(f"{step.node}: runs in floating point on the host")
+            _add(builder, self.lowering, step.name, step.layer, step.inputs, step.outputs)
+            return
+        output = replace(known[0], low=min(q.low for q in known), high=max(q.high for q in known))
+        self.quantizations[step.outputs[0]] = output
+        layer = step.layer.quantized([builder.shape(t) for t in step.inputs], known, output)
+        _add(builder, self.lowering, step.name, layer, step.inputs, step.outputs, output)

@@ -1,0 +1,343 @@
+"""From the model's nodes to layers: the walk over the graph, and what an operator's handler sees of it."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import pkgutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+
+from accel.errors import ModelError, did_you_mean, shown
+from accel.fixedpoint import Quantization
+from accel.layers.base import Layer
+from accel.limits import MAX_ELEMENTS
+from accel.onnx_import.folding import FOLDS, Call
+from accel.onnx_import.graph import Graph, RawNode, naming
+from accel.onnx_import.values import Activation, Codes, Const, Value, with_batch
+
+Handler = Callable[["Site"], None]
+_handlers: dict[str, Handler] = {}
+
+
+@dataclass(slots=True)
+class Step:
+    """A layer in its place, before quantised patterns are found.
+
+    Attributes
+    ----------
+    node : RawNode
+        Where it comes from.
+    name : str
+        Unique.
+    layer : Layer
+        With real-valued weights; ``None`` for a QuantizeLinear or DequantizeLinear.
+    inputs, outputs : tuple of str
+    codes : dict of str to Codes
+        The integers behind weight fields that came through a DequantizeLinear.
+    kind : str
+        ``layer``, ``quantize`` or ``dequantize``.
+    """
+
+    node: RawNode
+    name: str
+    layer: Layer | None
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    codes: dict[str, Codes] = field(default_factory=dict[str, Codes])
+    kind: str = "layer"
+
+
+@dataclass(slots=True)
+class Lowering:
+    """The state of the walk.
+
+    Attributes
+    ----------
+    graph : Graph
+    batch : int
+        The size the batch axis is given in shape arithmetic; a prime that occurs nowhere else if it is dynamic.
+    dynamic : bool
+        Whether the model leaves the batch size open.
+    values : dict of str to Value
+        By the model's tensor names.
+    steps : list of Step
+    tensors : dict of str to Activation
+        Every tensor that will be in the network, by its name there.
+    readers : Counter of str
+        How many nodes and graph outputs read a tensor of the model.
+    notes : list of str
+    writers : dict of str to Step
+        Which step writes a tensor of the network.
+    unscaled : set of str
+        Tensors of integers that are graph inputs, or moved from them, whose scale no node has given yet.
+    """
+
+    graph: Graph
+    batch: int
+    dynamic: bool
+    values: dict[str, Value] = field(default_factory=dict[str, Value])
+    steps: list[Step] = field(default_factory=list[Step])
+    tensors: dict[str, Activation] = field(default_factory=dict[str, Activation])
+    readers: Counter[str] = field(default_factory=Counter[str])
+    notes: list[str] = field(default_factory=list[str])
+    writers: dict[str, Step] = field(default_factory=dict[str, Step])
+    unscaled: set[str] = field(default_factory=set[str])
+    _names: set[str] = field(default_factory=set[str])
+
+    def __post_init__(self) -> None:
+        for name, (array, bits) in self.graph.constants.items():
+            self.values[name] = Const(array, bits)
+        for node in self.graph.nodes:
+            self.readers.update(name for name in node.inputs if name)
+            self._names.update(node.outputs)
+        self.readers.update(self.graph.outputs)
+        self._names.update(i.name for i in self.graph.inputs)
+
+    def fresh(self, base: str) -> str:
+        """Return a tensor name that the model does not use, made from ``base``."""
+        number = 1
+        while (name := f"{base}.{number}") in self._names:
+            number += 1
+        self._names.add(name)
+        return name
+
+    def declare(self, value: Activation) -> None:
+        """Add a graph input; integers have no scale until a DequantizeLinear gives them one."""
+        self.values[value.name] = self.tensors[value.name] = value
+        if value.quantization is not None:
+            self.unscaled.add(value.name)
+
+    def quantization(self, value: Activation) -> Quantization:
+        """Return how the integers of ``value`` stand for real numbers, as far as is known."""
+        found = self.tensors[value.name].quantization
+        assert found is not None
+        return found
+
+    def settle(self, name: str, quantization: Quantization) -> None:
+        """Give integers without a scale theirs, back to the graph input they are."""
+        waiting = [name]
+        while waiting:
+            name = waiting.pop()
+            if name in self.unscaled:
+                self.unscaled.discard(name)
+                self.tensors[name] = replace(self.tensors[name], quantization=quantization)
+                waiting += self.writers[name].inputs if name in self.writers else ()
+
+    def append(self, step: Step, *results: Activation) -> None:
+        """Append a step that writes ``results``."""
+        self.steps.append(step)
+        for result in results:
+            elements = math.prod(result.sample)
+            if elements > MAX_ELEMENTS:
+                raise ModelError(f"a tensor must have at most {MAX_ELEMENTS:,} elements, not {elements:,}")
+            self.tensors[result.name] = result
+            self.writers[result.name] = step
+
+    def remove(self, step: Step) -> None:
+        """Take out a step that has become part of another; it is among the last few."""
+        self.steps.remove(step)
+
+    def rename(self, step: Step, output: str) -> None:
+        """Give the one tensor that ``step`` writes the model's name ``output``."""
+        tensor = replace(self.tensors.pop(step.outputs[0]), name=output)
+        del self.writers[step.outputs[0]]
+        step.outputs = (output,)
+        self.tensors[output] = self.values[output] = tensor
+        self.writers[output] = step
+
+    def run(self) -> None:
+        """Lower every node.
+
+        Raises
+        ------
+        ModelError
+            Naming the first node that cannot be.
+        """
+        for node in self.graph.nodes:
+            with naming(node):
+                self._lower(node)
+
+    def _lower(self, node: RawNode) -> None:
+        site = Site(self, node)
+        if site.is_constant and node.op in FOLDS:
+            results = FOLDS[node.op](site.call())
+            if len(node.outputs) > len(results):
+                raise ModelError(f"the node must have at most {len(results)} outputs, not {len(node.outputs)}")
+            for name, array in zip(node.outputs, results, strict=False):
+                if name:
+                    self.values[name] = Const(array, array.dtype.itemsize * 8)
+            node.attributes.finish()
+            return
+        handler = handlers().get(node.op)
+        if handler is None:
+            raise ModelError(f"this operator is not supported{did_you_mean(node.op, sorted(handlers()))}")
+        handler(site)
+        node.attributes.finish()
+
+
+def lowers(*ops: str) -> Callable[[Handler], Handler]:
+    """Register the handler of operators."""
+
+    def register(handler: Handler) -> Handler:
+        for op in ops:
+            _handlers[op] = handler
+        return handler
+
+    return register
+
+
+@cache
+def handlers() -> dict[str, Handler]:
+    """Return every handler by operator, discovered from the files of ``accel/onnx_import/ops``."""
+    from accel.onnx_import import ops
+
+    for module in pkgutil.iter_modules(ops.__path__):
+        importlib.import_module(f"{ops.__name__}.{module.name}")
+    return _handlers
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One node as its handler sees it."""
+
+    lowering: Lowering
+    node: RawNode
+
+    @property
+    def opset(self) -> int:
+        """The model's opset."""
+        return self.lowering.graph.opset
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every input is a constant."""
+        return all(not name or isinstance(self.lowering.values[name], Const) for name in self.node.inputs)
+
+    def call(self) -> Call:
+        """Return the node as a call on constants; inputs that are computed are left out."""
+        operands = [self.optional(i) for i in range(len(self.node.inputs))]
+        arrays = [o.array if isinstance(o, Const) else None for o in operands]
+        return Call(arrays, self.node.attributes, self.opset, len(self.node.outputs), self.lowering.graph.reader)
+
+    def optional(self, index: int) -> Value | None:
+        """Return an input, or ``None`` if it is left out."""
+        name = self.node.inputs[index] if index < len(self.node.inputs) else ""
+        return self.lowering.values[name] if name else None
+
+    def value(self, index: int) -> Value:
+        """Return an input that must be there."""
+        value = self.optional(index)
+        if value is None:
+            raise ModelError(f"input {index + 1} must be given")
+        return value
+
+    def activation(self, index: int = 0) -> Activation:
+        """Return an input that must be computed, not constant."""
+        value = self.value(index)
+        if isinstance(value, Const):
+            raise ModelError(f"input {index + 1} must not be constant")
+        return value
+
+    def constant(self, index: int, what: str) -> Const:
+        """Return an input that must be constant."""
+        value = self.value(index)
+        if not isinstance(value, Const):
+            raise ModelError(f"{what} must be constant, not computed by the network")
+        return value
+
+    def maybe_constant(self, index: int, what: str) -> Const | None:
+        """Return an input that must be constant if it is there."""
+        return None if self.optional(index) is None else self.constant(index, what)
+
+    def weights(self, index: int, what: str, rank: int | None = None) -> Const:
+        """Return a constant of finite real numbers, of ``rank`` axes."""
+        const = self.constant(index, what)
+        if const.array.dtype.kind != "f":
+            raise ModelError(f"{what} must be real numbers or come through DequantizeLinear, not {const.array.dtype}")
+        if rank is not None and const.array.ndim != rank:
+            raise ModelError(f"{what} must have {rank} axes, not shape {const.array.shape}")
+        if not const.array.size or not np.isfinite(const.array).all():
+            raise ModelError(f"{what} must be finite numbers")
+        return const
+
+    def emit(
+        self,
+        layer: Layer,
+        *inputs: Activation,
+        batch_axis: int | None,
+        codes: dict[str, Codes | None] | None = None,
+        output: int | None = 0,
+        keeps_values: bool = False,
+    ) -> Activation:
+        """Append a layer and return its output.
+
+        Parameters
+        ----------
+        layer : Layer
+        *inputs : Activation
+        batch_axis : int, optional
+            Of the output, in the model's shape.
+        codes : dict of str to Codes, optional
+            The integers behind weight fields.
+        output : int, optional
+            Which of the node's outputs it is; ``None`` if it is a value between two layers of one node.
+        keeps_values : bool
+            Whether the layer only moves or selects values, so that it may read integers without a DequantizeLinear.
+        """
+        quantization = self._common_quantization(inputs) if keeps_values else self._no_integers(inputs)
+        shape = layer.infer([a.sample for a in inputs])[0]
+        name = self.node.outputs[output] if output is not None else self.lowering.fresh(self.node.outputs[0])
+        result = Activation(name, with_batch(shape, batch_axis, self.lowering.batch), batch_axis, quantization)
+        step_name = self.node.name if output == 0 else self.lowering.fresh(self.node.name)
+        known = {k: v for k, v in (codes or {}).items() if v is not None}
+        step = Step(self.node, step_name, layer, tuple(a.name for a in inputs), (name,), known)
+        self.lowering.append(step, result)
+        if keeps_values and any(a.name in self.lowering.unscaled for a in inputs):
+            self.lowering.unscaled.add(name)
+        if output is not None:
+            self.lowering.values[name] = result
+        return result
+
+    def emit_border(self, kind: str, source: Activation, quantization: Quantization | None) -> None:
+        """Append a QuantizeLinear or DequantizeLinear."""
+        name = self.node.outputs[0]
+        result = replace(source, name=name, quantization=quantization)
+        self.lowering.append(Step(self.node, self.node.name, None, (source.name,), (name,), kind=kind), result)
+        self.lowering.values[name] = result
+
+    def alias(self, value: Activation, *, shape: tuple[int, ...] | None = None, batch_axis: int | None = None) -> None:
+        """Make the node's output another view of ``value``, with no layer between."""
+        if shape is not None:
+            value = replace(value, shape=shape, batch_axis=batch_axis)
+        self.lowering.values[self.node.outputs[0]] = value
+
+    def define(self, value: Const, output: int = 0) -> None:
+        """Make an output a constant."""
+        self.lowering.values[self.node.outputs[output]] = value
+
+    def note(self, text: str) -> None:
+        """Add a line to the network's notes."""
+        self.lowering.notes.append(f"{self.node}: {text}")
+
+    def _no_integers(self, inputs: Sequence[Activation]) -> None:
+        for value in inputs:
+            if value.quantization is not None:
+                raise ModelError(
+                    f"its input {shown(value.name)} holds integers; a layer that computes must stand between "
+                    "DequantizeLinear and QuantizeLinear"
+                )
+
+    def _common_quantization(self, inputs: Sequence[Activation]) -> Quantization | None:
+        if inputs[0].quantization is None and all(value.quantization is None for value in inputs):
+            return None
+        if any(value.quantization is None for value in inputs):
+            raise ModelError("its inputs must all hold real numbers, or all integers")
+        first = self.lowering.quantization(inputs[0])
+        if any(self.lowering.quantization(value) != first for value in inputs):
+            raise ModelError("its inputs must have the same scale and zero point, or pass through DequantizeLinear")
+        return first

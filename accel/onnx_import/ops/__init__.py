@@ -1,0 +1,1 @@
+"""One file per family of ONNX operators; each registers its handlers, and the folder is the registry."""

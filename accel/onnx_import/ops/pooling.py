@@ -1,0 +1,94 @@
+"""Pools, global pools and reductions over whole axes."""
+
+from __future__ import annotations
+
+from accel.errors import ModelError
+from accel.layers.average_pool import AveragePool
+from accel.layers.global_average_pool import GlobalAveragePool
+from accel.layers.global_max_pool import GlobalMaxPool
+from accel.layers.max_pool import MaxPool
+from accel.layers.pad import Pad
+from accel.layers.reduce_mean import ReduceMean
+from accel.onnx_import.geometry import geometry, spatial_input
+from accel.onnx_import.lowering import Site, lowers
+from accel.onnx_import.merging import absorb_pad, writer
+from accel.onnx_import.shape_rules import axes_of
+
+
+@lowers("MaxPool")
+def max_pool(site: Site) -> None:
+    """Lower MaxPool with one output."""
+    x = spatial_input(site)
+    attributes = site.node.attributes
+    if len([name for name in site.node.outputs if name]) > 1:
+        raise ModelError("MaxPool must have one output; indices are not supported")
+    attributes.ignore("storage_order")
+    window = geometry(attributes, x)
+    layer = MaxPool(
+        kernel=window.kernel,
+        stride=window.stride,
+        dilation=window.dilation,
+        padding=window.padding,
+        ceil_mode=attributes.flag("ceil_mode", False),
+    )
+    site.emit(layer, x, batch_axis=0, keeps_values=True)
+
+
+@lowers("AveragePool")
+def average_pool(site: Site) -> None:
+    """Lower AveragePool."""
+    x = spatial_input(site)
+    attributes = site.node.attributes
+    window = geometry(attributes, x)
+    counted = attributes.flag("count_include_pad", False)
+    padding = window.padding
+    step = writer(site, x, site.node.inputs[0])
+    if not any(padding) and step is not None and isinstance(step.layer, Pad):
+        x, padding = absorb_pad(site, x, padding)
+        counted = counted or any(padding)
+    layer = AveragePool(
+        kernel=window.kernel,
+        stride=window.stride,
+        dilation=window.dilation,
+        padding=padding,
+        ceil_mode=attributes.flag("ceil_mode", False),
+        count_include_pad=counted,
+    )
+    site.emit(layer, x, batch_axis=0)
+
+
+@lowers("GlobalAveragePool")
+def global_average_pool(site: Site) -> None:
+    """Lower GlobalAveragePool."""
+    site.emit(GlobalAveragePool(), spatial_input(site), batch_axis=0)
+
+
+@lowers("GlobalMaxPool")
+def global_max_pool(site: Site) -> None:
+    """Lower GlobalMaxPool."""
+    site.emit(GlobalMaxPool(), spatial_input(site), batch_axis=0, keeps_values=True)
+
+
+@lowers("ReduceMean")
+def reduce_mean(site: Site) -> None:
+    """Lower ReduceMean over axes other than the batch."""
+    x = site.activation()
+    call = site.call()
+    if site.opset >= 18 and site.optional(1) is not None:
+        site.constant(1, "the axes")
+    listed = call.axes(1, 18)
+    keep = site.node.attributes.flag("keepdims", True)
+    if not listed and site.node.attributes.flag("noop_with_empty_axes", False):
+        site.alias(x)
+        return
+    axes = axes_of(listed, len(x.shape)) if listed else tuple(range(len(x.shape)))
+    if x.batch_axis in axes and x.shape[x.batch_axis] == 1 and not site.lowering.dynamic:
+        axes = tuple(a for a in axes if a != x.batch_axis) if keep else axes
+    sample = tuple(sorted(x.sample_axis(a, "a reduced axis") for a in axes))
+    if not sample:
+        site.alias(x)
+        return
+    batch_axis = x.batch_axis
+    if not keep and batch_axis is not None:
+        batch_axis -= sum(a < batch_axis for a in axes)
+    site.emit(ReduceMean(axes=sample, keepdims=keep), x, batch_axis=batch_axis)
