@@ -7,13 +7,17 @@ from typing import Any
 
 _LAZY = {"load": "accel.loading"}
 """Where each function that `accel` offers itself lives; imported when it is first asked for."""
+_MODULES = ("reference",)
+"""Modules that ``import accel`` is enough for."""
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"accel.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'accel' has no attribute {name!r}")
     return getattr(importlib.import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_MODULES})

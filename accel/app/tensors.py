@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from accel.app import files
 from accel.errors import InputError, shown
 from accel.limits import MAX_DATA_BYTES
+from accel.reference import checked_inputs
 
 if TYPE_CHECKING:
     from accel.network import Network
@@ -92,57 +93,18 @@ def write_npz(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def read_inputs(network: Network, path: str | Path) -> Arrays:
-    """Return the arrays of an input file for the graph inputs of ``network``.
+    """Return the arrays of an input file for the graph inputs of ``network``, in graph order.
 
     Raises
     ------
     InputError
-        If an input is missing or unknown, its shape or type does not fit, a value is not finite, or counts differ.
+        If the file cannot be read or an array does not fit: see `accel.reference.checked_inputs`.
     """
-    given = read_npz(path)
-    unknown = sorted(set(given) - set(network.inputs))
-    missing = [name for name in network.inputs if name not in given]
-    if missing:
-        raise InputError(
-            f"data file {shown(path)} must hold an array for input {shown(missing[0])}; "
-            f"it holds {', '.join(map(shown, unknown)) or 'none of the inputs'}"
-        )
-    if unknown:
-        raise InputError(
-            f"data file {shown(path)} holds {shown(unknown[0])}, which is not an input of the model; "
-            f"inputs: {', '.join(map(shown, network.inputs))}"
-        )
-    for name in network.inputs:
-        _check(network, name, given[name])
-    counts = {name: samples(network, {name: given[name]}) for name in network.inputs}
-    if len(set(counts.values())) > 1:
-        raise InputError(
-            "inputs must hold the same number of samples, not "
-            + ", ".join(f"{count} of {shown(name)}" for name, count in counts.items())
-        )
-    return {name: given[name] for name in network.inputs}
-
-
-def _check(network: Network, name: str, array: NDArray[Any]) -> None:
-    tensor = network.tensors[name]
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"input {shown(name)} must hold numbers, not {array.dtype}")
-    axis = tensor.batch_axis
-    wanted: list[int | str] = list(tensor.shape)
-    shape = list(array.shape)
-    if axis is not None:
-        wanted.insert(axis, "n")
-        if len(shape) == len(wanted):
-            shape[axis] = -1
-    if [-1 if size == "n" else size for size in wanted] != shape:
-        raise InputError(
-            f"input {shown(name)} must have shape ({', '.join(map(str, wanted))}), "
-            f"not ({', '.join(map(str, array.shape))})"
-        )
-    if array.size == 0:
-        raise InputError(f"input {shown(name)} must hold at least one sample")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"input {shown(name)} must be finite; it holds NaN or infinity")
+    arrays = read_npz(path)
+    try:
+        return checked_inputs(network, arrays)
+    except InputError as error:
+        raise InputError(f"data file {shown(path)}: {error}") from None
 
 
 def samples(network: Network, inputs: Mapping[str, NDArray[Any]]) -> int:
