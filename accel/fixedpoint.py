@@ -149,8 +149,9 @@ class Requantize:
         object.__setattr__(self, "scales", scales)
         if not 0 <= self.shift <= MAX_SHIFT:
             raise ModelError(
-                f"requantisation scale must lie in [2**-38, 2**23], not {float(scales.max())!r}: "
-                f"its shift at {self.significand_bits} bits would be {self.shift}"
+                f"requantisation scale must lie in [2**{self.significand_bits - MAX_SHIFT - 1}, "
+                f"2**{self.significand_bits}) at {self.significand_bits} significand bits, "
+                f"not {float(self.scales.max())!r}"
             )
 
     @classmethod
