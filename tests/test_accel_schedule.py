@@ -18,6 +18,7 @@ from accel.schedule.base import LayerKernel, Stream
 from accel.schedule.conv2d import Conv2d
 from accel.schedule.fifo import Fifo
 from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.fork import Fork
 from accel.schedule.graph import TOP, Link, ScheduleGraph
 from accel.schedule.pool import Pool2d
 from accel.schedule.sliding import Sliding
@@ -133,7 +134,7 @@ def test_a_walk_over_the_tables_computes_the_contraction(example, kernel):
         for k in range(kernel.tiles * steps):
             tile, r = divmod(k, steps)
             if r == 0:
-                acc = kernel.biases[tile].copy()
+                acc = np.zeros(kernel.fold.pe, np.int64)
             inside = inside_of(kernel, p, q, taps.row[r], taps.column[r])
             inside &= r * kernel.fold.simd + np.arange(kernel.fold.simd) < kernel.reduction
             beat = sliding.origin + p * sliding.row_stride + q * sliding.column_stride + taps.offset[r]
@@ -141,7 +142,9 @@ def test_a_walk_over_the_tables_computes_the_contraction(example, kernel):
             read = np.where(inside, beats[np.where(inside, beat, 0), taps.channel[r]], 0)
             acc += kernel.weights[k].astype(np.int64) @ read
             assert kernel.accumulator.low <= acc.min() <= acc.max() <= kernel.accumulator.high
-            result[i, tile] = acc
+            result[i, tile] = acc + kernel.biases[tile]
+    real = result.reshape(sliding.positions, -1)[:, : kernel.channels]
+    assert kernel.total.low <= real.min() <= real.max() <= kernel.total.high
     got = kernel.requantize.finish(result * kernel.multipliers_by_tile).reshape(sliding.positions, -1)
     assert np.array_equal(got[:, : kernel.channels], want.reshape(sliding.positions, -1))
 
@@ -279,6 +282,19 @@ def test_fifo_is_a_schedule_that_passes_a_beat_a_cycle():
     assert run.interval_cycles == fifo.schedule.bound_cycles == 12
     with pytest.raises(AccelError, match="power of two, not 3"):
         Fifo(Stream(6, 4, 2, 8, True), 3)
+
+
+def test_a_fork_gives_every_beat_to_every_reader_and_waits_for_the_slowest():
+    fork = Fork(Stream(6, 4, 2, 8, True), 2, (4, 16))
+    check_laws(fork.schedule)
+    links = (Link((TOP, 0), (0, 0)), Link((0, 0), (TOP, 0)), Link((0, 1), (TOP, 1)))
+    graph = ScheduleGraph(("fork",), (fork.schedule,), links)
+    slow = np.arange(5) == 0
+    run = stepper.step(graph, 20, sink_stalls=[np.ones(1, np.bool_), slow])
+    assert run.interval_cycles == 12 * 5
+    assert (run.outputs[0] <= run.outputs[1]).all()
+    with pytest.raises(AccelError, match="powers of two, not 3"):
+        Fork(Stream(6, 4, 2, 8, True), 2, (4, 3))
 
 
 def test_slots_cover_the_latency():

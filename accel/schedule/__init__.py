@@ -40,8 +40,14 @@ def for_layer(layer: Layer) -> type[LayerKernel]:
         If there is none.
     """
     kernels = [k for k in registry().values() if issubclass(k, LayerKernel)]
+    refusals: list[str] = []
     for kernel in kernels:
         if layer.op in kernel.ops:
-            return kernel
+            refusal = kernel.refusal(layer)
+            if refusal is None:
+                return kernel
+            refusals.append(f"kernel {kernel.kind} supports {refusal}")
+    if refusals:
+        raise UnsupportedError("; ".join(refusals))
     known = ", ".join(sorted(op for k in kernels for op in k.ops))
     raise UnsupportedError(f"no kernel computes {shown(layer.op)}; there are kernels for {known}")

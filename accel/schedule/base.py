@@ -159,6 +159,11 @@ class KernelSpec(ABC):
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
         """Multipliers by use: ``{"mac": (count, a_bits, b_bits), "requantize": ...}``."""
 
+    @property
+    @abstractmethod
+    def adders(self) -> Mapping[str, tuple[int, int]]:
+        """Adders, comparators and multiplexers by use, as (count, bits): what the estimate of its logic rests on."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoldSpace:
@@ -192,6 +197,14 @@ class LayerKernel(KernelSpec):
 
     ops: ClassVar[tuple[str, ...]]
     """The `Layer.op` of the layers it computes."""
+
+    fold: Fold
+    """How it is folded."""
+
+    @classmethod
+    def refusal(cls, layer: Layer) -> str | None:
+        """Return what about a layer of `ops` the kernel does not support, as "groups 1, not 5"; ``None`` if nothing."""
+        return None
 
     @classmethod
     @abstractmethod
@@ -238,3 +251,7 @@ class LayerKernel(KernelSpec):
     @abstractmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
         """Return the folds that `of` accepts for a layer."""
+
+    @abstractmethod
+    def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
+        """Return the kernel with another fold; its requantiser is the cheapest serial one unless given."""

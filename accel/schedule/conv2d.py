@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -19,7 +19,7 @@ from accel.layers.conv import Conv
 from accel.layers.window import Window, as_image
 from accel.schedule import pipeline
 from accel.schedule.base import FoldSpace, LayerKernel, Memory, Schedule, Stream
-from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.fold import Fold, Requantizer, requantizer_adders
 from accel.schedule.sliding import Sliding
 
 
@@ -126,6 +126,10 @@ class Conv2d(LayerKernel):
             )
 
     @classmethod
+    def refusal(cls, layer: Layer) -> str | None:
+        return f"groups 1, not {layer.groups}" if isinstance(layer, Conv) and layer.groups != 1 else None
+
+    @classmethod
     def of(
         cls,
         layer: Layer,
@@ -139,8 +143,9 @@ class Conv2d(LayerKernel):
         requantizer: Requantizer | None = None,
     ) -> Self:
         assert isinstance(layer, Conv)
-        if layer.groups != 1:
-            raise UnsupportedError(f"kernel {cls.kind} supports groups 1, not {layer.groups}")
+        refusal = cls.refusal(layer)
+        if refusal is not None:
+            raise UnsupportedError(f"kernel {cls.kind} supports {refusal}")
         weight, bias, requantize = integers_of(layer)
         kernel = layer.window.kernel
         hwc = weight.reshape(layer.out_channels, layer.in_channels, *kernel).transpose(0, 2, 3, 1)
@@ -182,6 +187,11 @@ class Conv2d(LayerKernel):
         return cls(
             shape, window, weight, bias, input, output, requantize, in_lanes, fold, capacity, requantizer,
         )  # fmt: skip
+
+    def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
+        fold.check(self.kind, self.channels, self.reduction)
+        requantizer = requantizer or Requantizer.serial(fold.pe, self.multiplier_bits, -(-self.reduction // fold.simd))
+        return replace(self, fold=fold, capacity=capacity or self.capacity, requantizer=requantizer)
 
     # Geometry
 
@@ -370,6 +380,19 @@ class Conv2d(LayerKernel):
         if self.requantizer.form == "dsp":
             use["requantize"] = (self.requantizer.units, self.total.bits, self.multiplier_bits)
         return use
+
+    @property
+    def adders(self) -> Mapping[str, tuple[int, int]]:
+        pe, simd = self.fold.pe, self.fold.simd
+        selected = 1 if self.taps.fixed_channels is not None else self.in_lanes
+        return {
+            "zero point": (self.in_lanes, self.input_range.bits),
+            "select": (simd * selected, self.input_range.bits),
+            "address": (simd, self.capacity.bit_length()),
+            "tree": (pe * (simd - 1), self.input_range.bits + self.weight_bits + 2),
+            "accumulate": (pe, self.accumulator.bits),
+            **requantizer_adders(self.requantizer, pe, self.total.bits, self.product_bits, self.output.bits),
+        }
 
 
 def integers_of(layer: Layer) -> tuple[NDArray[np.int16], Ints, Requantize]:

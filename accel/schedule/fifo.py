@@ -73,3 +73,7 @@ class Fifo(KernelSpec):
     @property
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
         return {}
+
+    @property
+    def adders(self) -> Mapping[str, tuple[int, int]]:
+        return {"address": (2, self.depth.bit_length())}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from accel.intervals import Interval
 from accel.layers.window import Window
 from accel.schedule import pipeline
 from accel.schedule.base import LayerKernel, Memory, Schedule, Stream
-from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.fold import Fold, Requantizer, requantizer_adders
 from accel.schedule.sliding import Sliding
 
 
@@ -96,6 +97,13 @@ class Pool2d(LayerKernel):
             taps = window.kernel[0] * window.kernel[1]
             requantizer = Requantizer.serial(lanes, bits, -(-taps // fold.simd))
         return fold, capacity, requantizer
+
+    def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
+        if requantizer is None and self.requantizer is not None:
+            requantizer = Requantizer.serial(fold.pe, self.multiplier_bits, -(-self.taps // fold.simd))
+        if fold.pe != self.fold.pe:
+            raise InputError(f"{self.kind} pe must be the {self.fold.pe} lanes of its input, not {fold.pe}")
+        return replace(self, fold=fold, capacity=capacity or self.capacity, requantizer=requantizer)
 
     @property
     def lanes(self) -> int:
@@ -230,3 +238,16 @@ class Pool2d(LayerKernel):
         if self.requantizer is None or self.requantizer.form == "serial":
             return {}
         return {"requantize": (self.requantizer.units, self.accumulator.bits, self.multiplier_bits)}
+
+    @property
+    def adders(self) -> Mapping[str, tuple[int, int]]:
+        bits = self.accumulator.bits
+        use = {
+            "select": (self.fold.simd * self.lanes, self.input.bits),
+            "address": (self.fold.simd, self.capacity.bit_length()),
+            "tree": (self.lanes * (self.fold.simd - 1), bits),
+            "accumulate": (self.lanes, bits),
+        }
+        if self.requantizer is not None:
+            use |= requantizer_adders(self.requantizer, self.lanes, bits, self.product_bits, self.output.bits)
+        return use

@@ -1,0 +1,85 @@
+"""What an FPGA part offers, and how synthesis spends it on memories and multipliers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One FPGA part.
+
+    Attributes
+    ----------
+    name : str
+        As on the command line.
+    family : str
+        A name that stands for the largest listed part of the family.
+    part : str
+        The maker's ordering name.
+    source : str
+        Data sheet that the figures come from.
+    lut, lut_inputs, ff : int
+        Look-up tables, the inputs of each, flip-flops.
+    dsp : int
+        Multipliers of a by b bits, signed.
+    dsp_a_bits, dsp_b_bits : int
+    dsp_least_product_bits : int
+        Products narrower than this are built of look-up tables by Yosys.
+    bram, bram_bits : int
+        Block RAMs and the data bits of each.
+    bram_shapes : tuple of (int, int)
+        The shapes, depth and width, that one block RAM can take with separate read and write ports.
+    bram_initialised : bool
+        Whether a bitstream can fill them.
+    lut_ram_bits : int
+        Bits of RAM that one look-up table makes; 0 where there is no LUT RAM.
+    clock_hz : float
+        What is aimed at where the user names no clock.
+    significand_bits : int
+        Of requantisation multipliers, where the user names none.
+    """
+
+    name: str
+    family: str
+    part: str
+    source: str
+    lut: int
+    lut_inputs: int
+    ff: int
+    dsp: int
+    dsp_a_bits: int
+    dsp_b_bits: int
+    dsp_least_product_bits: int = 0
+    bram: int
+    bram_bits: int
+    bram_shapes: tuple[tuple[int, int], ...]
+    bram_initialised: bool = True
+    lut_ram_bits: int
+    clock_hz: float
+    significand_bits: int = 24
+
+    @property
+    def offers(self) -> dict[str, int]:
+        """What the part has, by the names of a resource estimate."""
+        return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram": self.bram}
+
+    def multiplier_dsps(self, a_bits: int, b_bits: int) -> int:
+        """Return the DSP blocks of one signed multiplier.
+
+        A wider operand is cut into slices that lose one bit each to the sign of those above.
+        """
+        if a_bits + b_bits < self.dsp_least_product_bits:
+            return 0
+
+        def slices(bits: int, port: int) -> int:
+            return 1 if bits <= port else -(-(bits - 1) // (port - 1))
+
+        return min(
+            slices(a_bits, self.dsp_a_bits) * slices(b_bits, self.dsp_b_bits),
+            slices(b_bits, self.dsp_a_bits) * slices(a_bits, self.dsp_b_bits),
+        )
+
+    def memory_brams(self, depth: int, bits: int) -> int:
+        """Return the fewest block RAMs, all in one shape, that hold ``depth`` words of ``bits``."""
+        return min(-(-depth // rows) * -(-bits // columns) for rows, columns in self.bram_shapes)
