@@ -421,6 +421,9 @@ REFUSED = {
     "constant with two scales": lambda: L["Add"](constant_shape=(2,), constant=np.ones(2, np.int16)).quantized(
         [(2,)], [Quantization(0.1)], Quantization(0.1), np.array([0.1, 0.2])
     ),
+    "products over 64 bits": lambda: L["Dense"](
+        in_features=1, out_features=1, weight=np.ones((1, 1), np.int16), bias=np.array([2**42])
+    ).quantized([(1,)], [Quantization(1.0)], Quantization(1.0)),
     "unknown direction": lambda: L["LSTM"](input_size=1, hidden_size=1, direction="up"),
     "two activations for an RNN": lambda: L["RNN"](input_size=1, hidden_size=1, activations=(1, 2)),
     "features of a step": lambda: L["GRU"](input_size=3, hidden_size=1).infer([(5, 4)]),

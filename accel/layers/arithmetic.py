@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 
 from accel.errors import ModelError
-from accel.fixedpoint import Quantization
+from accel.fixedpoint import Quantization, Requantize
+from accel.intervals import accumulator_interval
 from accel.layers.base import Array, Example, Layer, Shape
 
-_FLOAT64_EXACT = 2**53
+_EXACT = {np.dtype(np.float32): 2**24, np.dtype(np.float64): 2**53}
+"""Up to which magnitude a type holds every integer."""
+
+_PRODUCT_BITS = 64
+"""What the reference computes products in."""
 
 INT8 = Quantization(0.5, 3)
 UINT8 = Quantization(0.25, 131, signed=False)
@@ -24,15 +29,36 @@ UINT4 = Quantization(0.5, 7, bits=4, signed=False)
 def exact_matmul(a: Array, b: Array) -> Array:
     """Return ``a @ b`` (batched), exact for integers.
 
-    Integers go through float64 BLAS when every partial sum is below 2**53, which makes each of them exact in any
-    order of addition; else through int64. Floats are multiplied in their own type.
+    Integers go through float32 or float64 BLAS where no sum, in any order of addition, can exceed what the type holds
+    exactly; else through int64. Floats are multiplied in their own type.
     """
     if not np.issubdtype(a.dtype, np.integer):
         return a @ b
-    largest = int(np.abs(a).max(initial=0)) * int(np.abs(b.astype(np.int64)).max(initial=0)) * a.shape[-1]
-    if largest < _FLOAT64_EXACT:
-        return np.rint(a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
+    largest = max(-int(a.min(initial=0)), int(a.max(initial=0))) * int(
+        np.abs(b.astype(np.int64)).sum(axis=-2).max(initial=0)
+    )
+    for dtype, exact in _EXACT.items():
+        if largest <= exact:
+            return (a.astype(dtype) @ b.astype(dtype)).astype(np.int64)
     return a.astype(np.int64) @ b.astype(np.int64)
+
+
+def contraction_requantize(
+    rows: Array, bias: Array | None, source: Quantization, output: Quantization, weight_scale: Array | float
+) -> Requantize:
+    """Return the rounding of a contraction with integer weights ``rows``, shape (outputs, terms).
+
+    Raises
+    ------
+    ModelError
+        If an accumulator times its multiplier could exceed 64 bits.
+    """
+    requantize = Requantize.onto(output, source.scale * weight_scale / output.scale)
+    interval = accumulator_interval(rows, bias, *source.centered_range)
+    bits = requantize.product_bits(interval.low, interval.high)
+    if bits > _PRODUCT_BITS:
+        raise ModelError(f"accumulators of {interval.bits} bits must fit {_PRODUCT_BITS} once scaled, not {bits}")
+    return requantize
 
 
 def integer_example(

@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 
 from accel.errors import ModelError
-from accel.fixedpoint import Ints, Quantization, Requantize
-from accel.layers.arithmetic import exact_matmul, integer_example
+from accel.fixedpoint import Ints, Quantization
+from accel.layers.arithmetic import contraction_requantize, exact_matmul, integer_example
 from accel.layers.base import Array, Example, Shape, only, positive
 from accel.layers.window import Window, Windowed, as_image
 from accel.work import Kind, Work
@@ -97,12 +97,16 @@ class Conv(Windowed):
         output: Quantization,
         weight_scale: Array | float = 1.0,
     ) -> Self:
-        return replace(self, requantize=Requantize.onto(output, inputs[0].scale * weight_scale / output.scale))
+        assert self.weight is not None
+        requantize = contraction_requantize(
+            self.weight.reshape(self.out_channels, -1), self.bias, inputs[0], output, weight_scale
+        )
+        return replace(self, requantize=requantize)
 
     def integer(self, inputs: Sequence[Array], quantizations: Sequence[Quantization]) -> tuple[Ints, ...]:
         assert self.weight is not None
         assert self.requantize is not None
-        acc = self._accumulate(inputs[0].astype(np.int64) - quantizations[0].zero_point, self.weight)
+        acc = self._accumulate(inputs[0].astype(np.int32) - quantizations[0].zero_point, self.weight)
         if self.bias is not None:
             acc = acc + self.bias.reshape(-1, *[1] * len(self.kernel))
         return (self.requantize(acc, axis=1),)

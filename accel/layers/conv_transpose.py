@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -9,8 +10,8 @@ from typing import ClassVar, Self
 import numpy as np
 
 from accel.errors import ModelError
-from accel.fixedpoint import Ints, Quantization, Requantize
-from accel.layers.arithmetic import INT4, UINT8, exact_matmul, integer_example
+from accel.fixedpoint import Ints, Quantization
+from accel.layers.arithmetic import INT4, UINT8, contraction_requantize, exact_matmul, integer_example
 from accel.layers.base import Array, Example, Shape, only, positive
 from accel.layers.window import Window, Windowed, as_image
 from accel.work import Kind, Work
@@ -121,11 +122,14 @@ class ConvTranspose(Windowed):
         output: Quantization,
         weight_scale: Array | float = 1.0,
     ) -> Self:
-        return replace(self, requantize=Requantize.onto(output, inputs[0].scale * weight_scale / output.scale))
+        assert self.weight is not None
+        grouped = self.weight.reshape(self.groups, -1, self.out_channels // self.groups, math.prod(self.kernel))
+        rows = grouped.swapaxes(1, 2).reshape(self.out_channels, -1)
+        return replace(self, requantize=contraction_requantize(rows, self.bias, inputs[0], output, weight_scale))
 
     def integer(self, inputs: Sequence[Array], quantizations: Sequence[Quantization]) -> tuple[Ints, ...]:
         assert self.requantize is not None
-        acc = self._accumulate(inputs[0].astype(np.int64) - quantizations[0].zero_point)
+        acc = self._accumulate(inputs[0].astype(np.int32) - quantizations[0].zero_point)
         return (self.requantize(acc, axis=1),)
 
     def _accumulate(self, x: Array) -> Array:

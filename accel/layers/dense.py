@@ -10,8 +10,8 @@ from typing import ClassVar, Self
 import numpy as np
 
 from accel.errors import ModelError
-from accel.fixedpoint import Ints, Quantization, Requantize
-from accel.layers.arithmetic import INT4, INT8, UINT8, exact_matmul, integer_example
+from accel.fixedpoint import Ints, Quantization
+from accel.layers.arithmetic import INT4, INT8, UINT8, contraction_requantize, exact_matmul, integer_example
 from accel.layers.base import Array, Example, Layer, Shape, only, positive
 from accel.work import Kind, Work
 
@@ -76,11 +76,13 @@ class Dense(Layer):
         output: Quantization,
         weight_scale: Array | float = 1.0,
     ) -> Self:
-        return replace(self, requantize=Requantize.onto(output, inputs[0].scale * weight_scale / output.scale))
+        assert self.weight is not None
+        requantize = contraction_requantize(self.weight, self.bias, inputs[0], output, weight_scale)
+        return replace(self, requantize=requantize)
 
     def integer(self, inputs: Sequence[Array], quantizations: Sequence[Quantization]) -> tuple[Ints, ...]:
         assert self.requantize is not None
-        acc = self._accumulate(inputs[0].astype(np.int64) - quantizations[0].zero_point)
+        acc = self._accumulate(inputs[0].astype(np.int32) - quantizations[0].zero_point)
         return (self.requantize(acc, axis=acc.ndim - 1),)
 
     def _accumulate(self, x: Array) -> Array:
