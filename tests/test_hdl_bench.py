@@ -58,6 +58,15 @@ def test_every_transfer_is_noted_in_its_cycle(bench, name):
 
 
 @pytest.mark.cocotb
+def test_a_probe_sees_what_moves_inside(tmp_path):
+    watched = Design("register_slice", DESIGN.inputs, DESIGN.outputs, (Port("m", STREAM),))
+    given = drive("random", 3)
+    (recording,) = Bench.build([RTL], [watched], tmp_path).run([given], limit_cycles=100_000)
+    np.testing.assert_array_equal(recording.probes[0].cycles, recording.outputs[0].cycles)
+    np.testing.assert_array_equal(recording.probes[0].values, recording.outputs[0].values)
+
+
+@pytest.mark.cocotb
 def test_a_run_is_cut_off_at_the_limit_and_waves_are_saved(bench, tmp_path):
     waves = tmp_path / "waves.fst"
     (first, _) = bench.run([drive("none", 1), drive("none", 2)], limit_cycles=20, waves=waves)

@@ -24,11 +24,21 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """An emitted module and its stream ports, in the order of its schedule graph's sources and sinks."""
+    """An emitted module and its stream ports, in the order of its schedule graph's sources and sinks.
+
+    Attributes
+    ----------
+    module : str
+    inputs, outputs : tuple of Port
+    probes : tuple of Port
+        Streams inside the module that are watched: wires ``<prefix>_valid``, ``_ready`` and ``_data``, whose lanes are
+        not padded to bytes.
+    """
 
     module: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    probes: tuple[Port, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +88,13 @@ class Recording:
     ----------
     complete : bool
         Whether every expected output beat came before the limit.
-    inputs, outputs : tuple of PortRecord
+    inputs, outputs, probes : tuple of PortRecord
     """
 
     complete: bool
     inputs: tuple[PortRecord, ...]
     outputs: tuple[PortRecord, ...]
+    probes: tuple[PortRecord, ...] = ()
 
     def save(self, path: Path) -> None:
         """Write every port's arrays to an .npz file: ``input0_cycles``, ``output0_values`` and so on."""
@@ -122,6 +133,10 @@ def bench_verilog(designs: Sequence[Design]) -> str:
                     f'  {kind} #(.NAME("{name}"), .BITS({bits})) {name} (.clk(clk), .rst(rst), .valid({name}_valid), '
                     f".ready({name}_ready), .data({name}_data), .last({name}_last){done});"
                 )
+        for p, probe in enumerate(design.probes):
+            name, bits = agent_name(d, "probe", p), probe.stream.lanes * probe.stream.bits
+            wires = ", ".join(f".{signal}(design{d}.{probe.prefix}_{signal})" for signal in ("valid", "ready", "data"))
+            agents.append(f'  stream_probe #(.NAME("{name}"), .BITS({bits})) {name} (.clk(clk), .rst(rst), {wires});')
         lines += [*agents, f"  {design.module} design{d} ({', '.join(pins)});"]
     lines += [f"  assign done = {' & '.join(finished)};", "endmodule", ""]
     return "\n".join(lines)
@@ -173,11 +188,14 @@ def read_recording(folder: Path, number: int, design: Design, drive: Drive) -> R
     outputs = tuple(
         _read_sink(folder / f"{agent_name(number, 'sink', p)}.log", o) for p, o in enumerate(design.outputs)
     )
+    probes = tuple(
+        _read_probe(folder / f"{agent_name(number, 'probe', p)}.log", port) for p, port in enumerate(design.probes)
+    )
     complete = all(
         len(record.cycles) == drive.tensors * port.stream.beats
         for record, port in zip(outputs, design.outputs, strict=True)
     )
-    return Recording(complete, inputs, outputs)
+    return Recording(complete, inputs, outputs, probes)
 
 
 def _read_sink(path: Path, port: Port) -> PortRecord:
@@ -192,3 +210,20 @@ def _read_sink(path: Path, port: Port) -> PortRecord:
     kind = f">{'i' if stream.signed else 'u'}{lane_bits(stream) // 8}"
     values = np.frombuffer(raw, kind).reshape(-1, stream.lanes)[:, ::-1].astype(np.int64)
     return PortRecord(np.array(fields[::3], np.int64), values, np.array([bit == "1" for bit in fields[2::3]], np.bool_))
+
+
+def _read_probe(path: Path, port: Port) -> PortRecord:
+    stream = port.stream
+    fields = path.read_text().split()
+    fields = fields[: len(fields) // 2 * 2]
+    half, mask = 1 << (stream.bits - 1), (1 << stream.bits) - 1
+    values = np.zeros((len(fields) // 2, stream.lanes), np.int64)
+    for i, word in enumerate(fields[1::2]):
+        try:
+            beat = int(word, 16)
+        except ValueError:
+            raise CheckError(f"stream {port.prefix} carries undefined bits in its transfer {i}") from None
+        for lane in range(stream.lanes):
+            raw = (beat >> (lane * stream.bits)) & mask
+            values[i, lane] = (raw ^ half) - half if stream.signed else raw
+    return PortRecord(np.array(fields[::2], np.int64), values, np.zeros(0, np.bool_))

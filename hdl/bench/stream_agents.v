@@ -88,3 +88,22 @@ module stream_sink #(parameter NAME = "sink", parameter BITS = 8) (
             end
         end
 endmodule
+
+// Watches a stream inside a design and touches nothing; it writes NAME.log as a sink does.
+module stream_probe #(parameter NAME = "probe", parameter BITS = 8) (
+    input wire clk, input wire rst, input wire valid, input wire ready, input wire [BITS-1:0] data
+);
+    integer log, cycle;
+
+    initial begin
+        log = $fopen({NAME, ".log"}, "w");
+        cycle = 0;
+    end
+
+    always @(posedge clk)
+        if (rst) cycle <= 0;
+        else begin
+            cycle <= cycle + 1;
+            if (valid && ready) $fwrite(log, "%0d %h\n", cycle, data);
+        end
+endmodule
