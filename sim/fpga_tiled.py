@@ -91,7 +91,7 @@ def cost(work: Any, m: Any) -> Cost:
     """
     kind = work["kind"]
     n = work["n"]
-    if kind != CONTRACT and kind != RECURRENT:
+    if kind not in (CONTRACT, RECURRENT):
         return _streamed(work, m)
     g, out_channels, in_channels, p, q = work["g"], work["m"], work["c"], work["p"], work["q"]
     kernel = work["r"] * work["s"]

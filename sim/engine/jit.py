@@ -28,7 +28,11 @@ def cache_folder() -> Path:
     """Return the folder compiled code is kept in: the user's cache folder, one subfolder per state of the sources."""
     root = Path(__file__).parents[1]
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version}".encode())
-    for source in [*sorted(root.rglob("*.py")), root.parent / "accel" / "work.py"]:
+    for source in [
+        *sorted(root.glob("*.py")),
+        *sorted((root / "engine").glob("*.py")),
+        root.parent / "accel" / "work.py",
+    ]:
         digest.update(source.read_bytes())
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "accel" / f"compiled-{digest.hexdigest()[:16]}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ class Grid:
         cls = type(self.machine)
         columns: dict[str, NDArray[np.float64]] = {}
         for name, values in self.axes.items():
-            plain = [v.item() if isinstance(v, np.generic) else v for v in values]
+            plain = cast("list[Any]", np.asarray(values).tolist())
             checked = [checked_overrides(cls, cls.name, {name: value})[name] for value in plain]
             columns[name] = np.array([cls.encoded(name, value) for value in checked])
         return columns
