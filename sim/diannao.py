@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.engine.closed_form import ClosedFormMachine
 from sim.engine.dram import DRAM, PJ_PER_BYTE
@@ -260,7 +261,8 @@ class Diannao(ClosedFormMachine):
         """Multiplications and additions of NFU-1 and NFU-2."""
         return self.tn * self.ti + self.tn * (self.ti - 1)
 
-    def mapping(self, work: Any) -> dict[str, Any]:
+    def mapping(self, works: NDArray[Any]) -> dict[str, Any]:
+        work = works[0]
         if work["kind"] == MOVE:
             return {"unit": "dma"}
         if work["kind"] not in (CONTRACT, RECURRENT):

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.engine.closed_form import ClosedFormMachine
 from sim.engine.dram import DRAM, PJ_PER_BYTE
@@ -130,15 +131,20 @@ def cost(work: Any, m: Any) -> Cost:
 
 
 @jit
+def _on_the_way(work: Any) -> bool:
+    """Return whether element-wise work is done as results enter the output buffer: two operations an element or fewer."""
+    return work["follows"] == 1 and work["ops"] <= 2 * work["ofmap"]
+
+
+@jit
 def _streamed(work: Any, m: Any) -> Cost:
     """Return what pooling, element-wise work and moves cost on the host path, straight from and to main memory.
 
-    At most two operations an element right after a convolution (an activation, a folded normalisation) are done on
-    the way to the output buffer, for nothing.
+    An activation or a folded normalisation right after a convolution is done on the way, for nothing.
     """
     n = work["n"]
     ops = n * work["ops"]
-    if work["follows"] == 1 and work["ops"] <= 2 * work["ofmap"]:
+    if _on_the_way(work):
         return Cost(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     dram = n * (work["ifmap"] + work["weight"] + work["ofmap"]) * ELEMENT_BYTES
     computing = ops / m["host_ops_per_cycle"]
@@ -219,7 +225,10 @@ class FpgaTiled(ClosedFormMachine):
     def process_nm(self) -> float | None:
         return 28.0
 
-    def mapping(self, work: Any) -> dict[str, Any]:
+    def mapping(self, works: NDArray[Any]) -> dict[str, Any]:
+        work = works[0]
+        if _on_the_way(work):
+            return {"unit": "output buffer"}
         if work["kind"] not in (CONTRACT, RECURRENT):
             return {"unit": "dma" if work["kind"] == MOVE else "host"}
         rows, columns = _tiles(work, self.record)

@@ -19,7 +19,7 @@ from accel.errors import UnsupportedError, shown
 from accel.network import Network
 from accel.report import LayerReport, Report
 from sim.engine.jit import announce_compilation
-from sim.engine.lowering import lower
+from sim.engine.lowering import Segment, lower
 from sim.engine.machine import Machine
 
 STALL_SHARE_THAT_BINDS = 0.1
@@ -38,6 +38,8 @@ class ClosedFormMachine(Machine):
     of ``stall_CAUSE`` (cycles), ``bytes_LEVEL`` (``bytes_dram`` among them) and ``pj_COMPONENT`` (picojoules).
     """
 
+    sweepable: ClassVar[bool] = True
+    """Whether `cost` of each record alone is the whole story, so that a compiled loop may sum it over designs."""
     Cost: ClassVar[type[NamedTuple]]
     derived: ClassVar[tuple[str, ...]]
     prepare: ClassVar[Callable[[Any], None]]
@@ -68,8 +70,17 @@ class ClosedFormMachine(Machine):
         """What a reader must know to read the figures aright."""
         return ()
 
-    def mapping(self, work: Any) -> dict[str, Any]:
-        """Return how one work record is mapped: tile sizes, passes, the unit; for the reader."""
+    def segments(self, network: Network, batch: int) -> tuple[tuple[Segment, ...], NDArray[Any]]:
+        """Return the units of cost and their work records; a layer each unless the machine fuses some."""
+        return lower(network, batch)
+
+    def priced(self, works: NDArray[Any]) -> list[Any]:
+        """Return the Cost of each part of a segment."""
+        price = type(self).cost
+        return [price(work, self.record) for work in works]
+
+    def mapping(self, works: NDArray[Any]) -> dict[str, Any]:
+        """Return how a segment is mapped: tile sizes, passes, the unit; for the reader."""
         return {}
 
     def refusal(self, work: Any) -> str | None:
@@ -107,24 +118,22 @@ class ClosedFormMachine(Machine):
         if fidelity not in self.fidelities:
             raise UnsupportedError(f"{self.title} has fidelity {', '.join(self.fidelities)}, not {shown(fidelity)}")
         announce_compilation(self.name)
-        segments, works = lower(network, batch)
-        price = type(self).cost
+        segments, works = self.segments(network, batch)
         layers: list[LayerReport] = []
         sums = np.zeros(len(self.Cost._fields))
         for segment in segments:
-            total = np.zeros(len(sums))
-            native = True
-            for work in works[segment.first : segment.last]:
+            own = works[segment.first : segment.last]
+            for work in own:
                 reason = self.refusal(work)
                 if reason is not None:
                     subject = f"{segment.op} {shown(segment.name)} of {shown(network.name)}"
                     raise UnsupportedError(f"{self.title} does not do {subject}: {reason}")
-                cost = price(work, self.record)
-                native = native and bool(cost.native)
-                total += np.array(cost)
+            costs = self.priced(own)
+            total = np.sum(np.array(costs), axis=0)
+            native = all(cost.native for cost in costs)
             sums += total
             figures = self._figures(total, native)
-            mapping = self.mapping(works[segment.first])
+            mapping = self.mapping(own)
             layers.append(LayerReport(name=segment.name, op=segment.op, native=native, mapping=mapping, **figures))
         return self._report(network, batch, fidelity, sums, layers)
 
