@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 commands = typer.Typer()
@@ -12,11 +14,26 @@ def doctor(
     warm_up: bool = typer.Option(False, "--warm-up", help="Compile the WebAssembly tools now, once."),
 ) -> None:
     """Say which tools are here and what works without the rest."""
-    from rich.console import Console
-
     from accel.app import doctor as use_case
+    from accel.app.terminal import console
 
     if warm_up:
-        use_case.warm_up(Console())
+        use_case.warm_up(console())
     else:
-        use_case.show(Console())
+        use_case.show(console())
+
+
+@commands.command()
+def targets(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A part or a family.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the FPGA parts, or one part's figures."""
+    from accel.app import parts
+
+    if json:
+        print(parts.as_json(name))
+    else:
+        from accel.app.terminal import console
+
+        console().print((parts.table() if name is None else parts.one(name)).rich())

@@ -1,0 +1,116 @@
+"""What is common to the families: the shape of a flow, and what is read from the tools' reports."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accel.app.tools import WasmTool
+from accel.errors import CheckError
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The open tools' flow for one family.
+
+    Attributes
+    ----------
+    synthesis : str
+        The Yosys command, without the top module.
+    part_options : callable
+        The placer's options for a part, from its maker's ordering name.
+    placer, packer : WasmTool
+    config_option : str
+        The placer's option for its output.
+    place_options : tuple of str
+        Options of the placer besides those for the part, the netlist and the clock.
+    config_suffix, bitstream_suffix : str
+        Of the placer's output and of the packer's.
+    cells : mapping of str to tuple of str
+        Which cells of the placer's report are counted as ``lut``, ``ff``, ``dsp``, ``bram``.
+    flip_flops : str
+        Prefix of the flip-flop cells in Yosys's statistics, where the placer does not count them by themselves.
+    """
+
+    synthesis: str
+    part_options: Callable[[str], tuple[str, ...]]
+    placer: WasmTool
+    packer: WasmTool
+    config_option: str
+    place_options: tuple[str, ...]
+    config_suffix: str
+    bitstream_suffix: str
+    cells: Mapping[str, tuple[str, ...]]
+    flip_flops: str = ""
+
+    def placed(self, report: Path, statistics: Path) -> Placed:
+        """Return what the placer's report and Yosys's statistics say."""
+        read = _read(report)
+        utilisation: dict[str, dict[str, int]] = read["utilization"]
+        used = {
+            resource: sum(utilisation.get(cell, {}).get("used", 0) for cell in cells)
+            for resource, cells in self.cells.items()
+        }
+        available = {
+            resource: sum(utilisation.get(cell, {}).get("available", 0) for cell in cells)
+            for resource, cells in self.cells.items()
+        }
+        if self.flip_flops:
+            cells: dict[str, int] = _read(statistics)["design"]["num_cells_by_type"]
+            used["ff"] = sum(count for cell, count in cells.items() if cell.startswith(self.flip_flops))
+            available["ff"] = available["lut"]  # a logic cell holds one of each
+        clocks: dict[str, dict[str, float]] = read["fmax"]
+        if not clocks:
+            raise CheckError("place and route found no clocked logic")
+        slowest = min(clocks.values(), key=lambda clock: clock["achieved"])
+        return Placed(used, available, slowest["achieved"], _critical(read["critical_paths"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What place and route made of a design.
+
+    Attributes
+    ----------
+    used, available : dict of str to int
+        By ``lut``, ``ff``, ``dsp``, ``bram``.
+    fmax_mhz : float
+        The highest clock at which every register-to-register path holds.
+    critical_cells : tuple of str
+        Instance paths along the slowest such path, in order.
+    """
+
+    used: dict[str, int]
+    available: dict[str, int]
+    fmax_mhz: float
+    critical_cells: tuple[str, ...]
+
+    def critical_instance(self, instances: Sequence[str]) -> str | None:
+        """Return which of ``instances`` most of the critical path's cells belong to, or ``None``."""
+        counts = Counter(
+            instance
+            for cell in self.critical_cells
+            for instance in instances
+            if f".{instance}." in f".{cell}."  # flattened names join instances by dots
+        )
+        return counts.most_common(1)[0][0] if counts else None
+
+
+def _critical(paths: list[dict[str, Any]]) -> tuple[str, ...]:
+    for path in paths:
+        if path["from"] == path["to"]:  # register to register, on one clock
+            cells = [str(hop["to"]["cell"]) for hop in path["path"]]
+            return tuple(dict.fromkeys(cells))
+    return ()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a tool's report."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckError(f"report {path} cannot be read: {error}") from None

@@ -1,0 +1,34 @@
+"""Lattice ECP5: Yosys, nextpnr-ecp5, ecppack."""
+
+from __future__ import annotations
+
+import re
+
+from accel.app.bitstream.base import Family
+from accel.app.tools import ECPPACK, NEXTPNR_ECP5
+from accel.errors import UnsupportedError
+
+_PACKAGES = {"BG": "CABGA", "MG": "CSFBGA", "TG": "TQFP"}
+"""nextpnr's names of the packages, by the letters in an ordering name."""
+
+
+def part_options(part: str) -> tuple[str, ...]:
+    """Return nextpnr-ecp5's options for an ordering name such as ``LFE5U-25F-6BG381C``."""
+    found = re.fullmatch(r"LFE5U-(\d+)F-([678])(BG|MG|TG)(\d+)[CI]", part)
+    if found is None:
+        raise UnsupportedError(f"ECP5 part must be an LFE5U in a BG, MG or TG package, not {part!r}")
+    size, speed, letters, pins = found.groups()
+    return (f"--{size}k", "--speed", speed, "--package", f"{_PACKAGES[letters]}{pins}")
+
+
+FLOW = Family(
+    synthesis="synth_ecp5",
+    part_options=part_options,
+    placer=NEXTPNR_ECP5,
+    packer=ECPPACK,
+    config_option="--textcfg",
+    place_options=("--lpf-allow-unconstrained",),  # pins belong to a board; the placer chooses
+    config_suffix=".config",
+    bitstream_suffix=".bit",
+    cells={"lut": ("TRELLIS_COMB",), "ff": ("TRELLIS_FF",), "dsp": ("MULT18X18D",), "bram": ("DP16KD",)},
+)

@@ -1,0 +1,32 @@
+"""Lattice iCE40 UltraPlus: Yosys, nextpnr-ice40, icepack."""
+
+from __future__ import annotations
+
+import re
+
+from accel.app.bitstream.base import Family
+from accel.app.tools import ICEPACK, NEXTPNR_ICE40
+from accel.errors import UnsupportedError
+
+
+def part_options(part: str) -> tuple[str, ...]:
+    """Return nextpnr-ice40's options for an ordering name such as ``iCE40UP5K-SG48I``."""
+    found = re.fullmatch(r"iCE40(UP\dK)-([A-Z]+\d+)I", part)
+    if found is None:
+        raise UnsupportedError(f"iCE40 part must be an UltraPlus, not {part!r}")
+    device, package = found.groups()
+    return (f"--{device.lower()}", "--package", package.lower())
+
+
+FLOW = Family(
+    synthesis="synth_ice40 -dsp",
+    part_options=part_options,
+    placer=NEXTPNR_ICE40,
+    packer=ICEPACK,
+    config_option="--asc",
+    place_options=(),
+    config_suffix=".asc",
+    bitstream_suffix=".bin",
+    cells={"lut": ("ICESTORM_LC",), "dsp": ("ICESTORM_DSP",), "bram": ("ICESTORM_RAM",)},
+    flip_flops="SB_DFF",
+)
