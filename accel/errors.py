@@ -32,7 +32,17 @@ class CapacityError(AccelError):
 
 
 class UnsupportedError(AccelError):
-    """A machine, kernel or target does not do this; the message names it and what is supported."""
+    """A machine, kernel or target does not do this; the message names it and what is supported.
+
+    Attributes
+    ----------
+    op : str
+        The operator it does not do, where it is one.
+    """
+
+    def __init__(self, message: str, *, op: str = "") -> None:
+        super().__init__(message)
+        self.op = op
 
 
 class CheckError(AccelError):
