@@ -49,8 +49,15 @@ def count(value: int | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a fraction as a percentage to three digits."""
-    return NOTHING if value is None else f"{100 * value:.3g} %"
+    """Return a fraction as a percentage to three digits, two decimals at most.
+
+    >>> percent(0.98765), percent(0.43), percent(0.0241), percent(1)
+    ('98.8 %', '43.0 %', '2.41 %', '100 %')
+    """
+    if value is None:
+        return NOTHING
+    rounded = abs(float(f"{100 * value:.3g}"))
+    return f"{100 * value:.{0 if rounded >= 100 else 1 if rounded >= 10 else 2}f} %"
 
 
 def plain(text: object) -> str:

@@ -1,0 +1,85 @@
+"""What there is, as tables: networks, machines, a machine's parameters, published figures beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sim
+from accel import zoo
+from accel.display import NOTHING, Column, Grid, count, plain
+from sim.engine.machine import Machine
+from sim.validation import Row
+
+
+def networks() -> Grid:
+    """Return every network of the zoo: what it is and how large."""
+    rows: list[tuple[str, ...]] = []
+    for name in zoo.names():
+        network = zoo.get(name)
+        rows.append((name, zoo.about(name), str(len(network.nodes)), count(network.macs), count(network.parameters)))
+    columns = (
+        Column("network"),
+        Column("what"),
+        Column("layers", True),
+        Column("MACs", True),
+        Column("parameters", True),
+    )
+    return Grid("", columns, tuple(rows), notes=("MACs are of one sample.",))
+
+
+def machines() -> Grid:
+    """Return every machine, its presets below it."""
+    rows: list[tuple[str, ...]] = []
+    for name, machine in sim.machines().items():
+        rows.append((name, machine.summary))
+        rows += [(f"  {preset}", f"{name}, preset") for preset, of in sim.presets().items() if of.name == name]
+    return Grid("", (Column("machine"), Column("what")), tuple(rows))
+
+
+def parameters(machine: Machine) -> Grid:
+    """Return every parameter of a machine: value, unit, default, range, source."""
+    rows = tuple(
+        (p.name, _value(getattr(machine, p.name)), p.unit, _value(p.default), p.range_text, p.source)
+        for p in type(machine).parameter_table().values()
+    )
+    columns = (
+        Column("parameter"), Column("value", True), Column("unit"), Column("default", True), Column("range"),
+        Column("source"),
+    )  # fmt: skip
+    notes = tuple(f"must have {limit}" for limit in machine.limits)
+    return Grid(f"{plain(machine.title)}: {machine.summary}", columns, rows, notes=notes)
+
+
+def validation(rows: Sequence[Row]) -> Grid:
+    """Return published figures beside ours."""
+    columns = (
+        Column("machine"), Column("figure"), Column("published", True), Column("ours", True), Column("unit"),
+        Column("error", True), Column("allowed", True), Column("verdict"), Column("kind"), Column("source"),
+    )  # fmt: skip
+    cells = tuple(
+        (
+            row.machine, row.figure.name, _value(row.figure.value), _value(row.ours), row.figure.unit,
+            f"{row.error:+.2%}", f"{row.figure.tolerance:.2%}" if row.figure.gated else NOTHING, _verdict(row),
+            row.figure.label, row.figure.source,
+        )
+        for row in rows
+    )  # fmt: skip
+    gated = [row for row in rows if row.figure.gated]
+    missed = sum(row.failed for row in gated)
+    note = f"{len(gated)} of {len(rows)} figures decide the exit code; {len(gated) - missed} of them hold."
+    sources = dict.fromkeys(f"{row.machine}: {row.source.removesuffix(f', {row.figure.source}')}" for row in rows)
+    return Grid("", columns, cells, notes=(note, *sources))
+
+
+def _verdict(row: Row) -> str:
+    if not row.figure.gated:
+        return "not gated"
+    return "ok" if row.passed else "MISSED"
+
+
+def _value(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:.6g}"
