@@ -127,7 +127,7 @@ class ClosedFormMachine(Machine):
                 reason = self.refusal(work)
                 if reason is not None:
                     subject = f"{segment.op} {shown(segment.name)} of {shown(network.name)}"
-                    raise UnsupportedError(f"{self.title} does not do {subject}: {reason}")
+                    raise UnsupportedError(f"{self.title} does not do {subject}: {reason}", op=segment.op)
             costs = self.priced(own)
             total = np.sum(np.array(costs), axis=0)
             native = all(cost.native for cost in costs)
