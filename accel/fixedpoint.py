@@ -192,3 +192,78 @@ class Requantize:
             shape[axis if axis is not None else 0] = -1
             multipliers = multipliers.reshape(shape)
         return self.finish(acc * multipliers)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPoint:
+    """A number format whose scale is a power of two: ``real = q * 2**-fraction``, no zero point.
+
+    Attributes
+    ----------
+    bits : int
+        Width, 2 to 16.
+    fraction : int
+        Bits behind the binary point; may be negative, or more than ``bits``.
+    signed : bool
+        Two's complement or unsigned.
+    """
+
+    bits: int
+    fraction: int
+    signed: bool = True
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.bits <= 16:
+            raise ModelError(f"fixed-point bits must be 2 to 16, not {shown(self.bits)}")
+        if not -30 <= self.fraction <= 30:
+            raise ModelError(f"fixed-point fraction must be -30 to 30, not {shown(self.fraction)}")
+
+    @classmethod
+    def of(cls, quantization: Quantization) -> FixedPoint:
+        """Return the format of integers without a zero point whose scale is a power of two.
+
+        Raises
+        ------
+        ModelError
+            If there is a zero point, or the scale is no power of two.
+        """
+        significand, exponent = math.frexp(quantization.scale)
+        if quantization.zero_point or significand != 0.5:
+            raise ModelError(
+                f"a recurrent state must have a power of two as scale and no zero point, not {quantization.scale!r} "
+                f"and {quantization.zero_point}"
+            )
+        return cls(quantization.bits, 1 - exponent, quantization.signed)
+
+    @property
+    def low(self) -> int:
+        """The lowest integer."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """The highest integer."""
+        return (1 << (self.bits - self.signed)) - 1
+
+    @property
+    def scale(self) -> float:
+        """What one step stands for."""
+        return math.ldexp(1.0, -self.fraction)
+
+    @property
+    def quantization(self) -> Quantization:
+        """The same format as an activation's quantisation."""
+        return Quantization(self.scale, 0, self.bits, self.signed)
+
+    def nearest(self, real: NDArray[np.floating[Any]]) -> Ints:
+        """Return the integers of ``real``, half to even, saturated."""
+        return saturate(np.rint(np.ldexp(real.astype(np.float64), self.fraction)).astype(np.int64), self.low, self.high)
+
+    def fit(self, value: Ints, fraction: int) -> Ints:
+        """Return ``value``, which has ``fraction`` bits behind the point, in this format: one rounding, saturation."""
+        return saturate(align(value, fraction, self.fraction), self.low, self.high)
+
+
+def align(value: Any, fraction: int, wanted: int) -> Any:
+    """Return ``value`` with ``wanted`` instead of ``fraction`` bits behind the point; bits lost round half to even."""
+    return round_half_even(value, fraction - wanted) if fraction >= wanted else value << (wanted - fraction)

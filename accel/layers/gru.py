@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from accel.fixedpoint import Ints
 from accel.layers.arithmetic import float_example
 from accel.layers.base import Array, Example
-from accel.layers.recurrent import Recurrent
+from accel.layers.integer_recurrent import IntegerRecurrent, exact_sum
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class GRU(Recurrent):
+class GRU(IntegerRecurrent):
     """Gates in ONNX's order: update z, reset r, candidate h; ``h' = (1 - z) * candidate + z * h``.
 
     Attributes
@@ -45,6 +46,29 @@ class GRU(Recurrent):
             recurrent = (reset * hidden) @ recurrence[:, size:] + bias[size:]
         candidate = self.activate(d, 1, driven[:, size:] + recurrent)
         return [(1 - update) * candidate + update * hidden]
+
+    def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:
+        cell = self.cell
+        assert cell is not None
+        (hidden,) = states
+        size, fraction = self.hidden_size, self.product_fraction
+        gates, candidates = slice(0, 2 * size), slice(2 * size, None)
+        both = self.rounded(driven[:, gates] + self.fed_back(d, hidden, gates), fraction)
+        update, reset = np.split(self.activated(d, 0, both), 2, axis=1)
+        gate_fraction, candidate_fraction = (f.fraction for f in cell.activations)
+        if self.linear_before_reset:
+            recurrent = cell.preactivation.fit(self.fed_back(d, hidden, candidates), fraction)
+            kept = reset * recurrent, gate_fraction + cell.preactivation.fraction
+            preactivation = self.rounded(*exact_sum((driven[:, candidates], fraction), kept))
+        else:
+            kept = cell.hidden.fit(reset * hidden, gate_fraction + cell.hidden.fraction)
+            preactivation = self.rounded(driven[:, candidates] + self.fed_back(d, kept, candidates), fraction)
+        candidate = self.activated(d, 1, preactivation)
+        mixed = exact_sum(
+            (((1 << gate_fraction) - update) * candidate, gate_fraction + candidate_fraction),
+            (update * hidden, gate_fraction + cell.hidden.fraction),
+        )
+        return [cell.hidden.fit(*mixed)]
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

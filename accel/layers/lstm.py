@@ -8,13 +8,17 @@ from typing import ClassVar
 
 import numpy as np
 
+from accel.cell import CellFormats
+from accel.errors import ModelError
+from accel.fixedpoint import FixedPoint, Ints
 from accel.layers.arithmetic import float_example
 from accel.layers.base import Array, Example, Shape
-from accel.layers.recurrent import Activation, Recurrent
+from accel.layers.integer_recurrent import IntegerRecurrent, exact_sum
+from accel.layers.recurrent import Activation
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LSTM(Recurrent):
+class LSTM(IntegerRecurrent):
     """Gates in ONNX's order: input i, output o, forget f, cell g; ``c' = f * c + i * g``, ``h' = o * tanh(c')``.
 
     Attributes
@@ -58,6 +62,46 @@ class LSTM(Recurrent):
         cell = keep * cell + enter * self.activate(d, 1, g)
         leave = self.activate(d, 0, o + of_output * cell)
         return [leave * self.activate(d, 2, cell), cell]
+
+    def state_formats(self, cell: CellFormats) -> tuple[FixedPoint, ...]:
+        assert cell.state is not None
+        return (cell.hidden, cell.hidden, cell.state)
+
+    def more_integers(self, cell: CellFormats) -> dict[str, Ints]:
+        if self.peephole is None:
+            return {}
+        if cell.peephole is None:
+            raise ModelError("LSTM formats must have one for the peepholes")
+        return {"peephole": cell.peephole.nearest(self.peephole)}
+
+    def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:
+        cell = self.cell
+        assert cell is not None
+        assert cell.state is not None
+        hidden, state = states
+        i, o, f, g = np.split(driven + self.fed_back(d, hidden), 4, axis=1)
+        gate, entering, leaving = (form.fraction for form in cell.activations)
+        enter = self.activated(d, 0, self._seeing(d, 0, i, state))
+        keep = (1 << gate) - enter if self.input_forget else self.activated(d, 0, self._seeing(d, 2, f, state))
+        candidate = self.activated(d, 1, self.rounded(g, self.product_fraction))
+        state = cell.state.fit(
+            *exact_sum((keep * state, gate + cell.state.fraction), (enter * candidate, gate + entering))
+        )
+        leave = self.activated(d, 0, self._seeing(d, 1, o, state))
+        squashed = self.activated(d, 2, self.rounded(state, cell.state.fraction))
+        return [cell.hidden.fit(leave * squashed, gate + leaving), state]
+
+    def _seeing(self, d: int, which: int, product: Ints, state: Ints) -> Ints:
+        """Return the pre-activation of a gate, which sees the cell state if there are peepholes."""
+        cell = self.cell
+        assert cell is not None
+        if self.peephole is None:
+            return self.rounded(product, self.product_fraction)
+        assert cell.peephole is not None
+        assert cell.state is not None
+        weight = np.split(self.peephole[d], 3)[which]
+        seen = weight * state, cell.peephole.fraction + cell.state.fraction
+        return self.rounded(*exact_sum((product, self.product_fraction), seen))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

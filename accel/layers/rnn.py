@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from accel.fixedpoint import Ints
 from accel.layers.arithmetic import float_example
 from accel.layers.base import Array, Example
-from accel.layers.recurrent import Activation, Recurrent
+from accel.layers.integer_recurrent import IntegerRecurrent
+from accel.layers.recurrent import Activation
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RNN(Recurrent):
+class RNN(IntegerRecurrent):
     """``h = f(x W' + h R' + biases)``.
 
     References
@@ -27,6 +29,12 @@ class RNN(Recurrent):
 
     def step(self, d: int, driven: Array, states: list[Array], recurrence: Array, bias: Array) -> list[Array]:
         return [self.activate(d, 0, driven + states[0] @ recurrence + bias)]
+
+    def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:
+        assert self.cell is not None
+        preactivation = self.rounded(driven + self.fed_back(d, states[0]), self.product_fraction)
+        activated = self.activated(d, 0, preactivation)
+        return [self.cell.hidden.fit(activated, self.cell.activations[0].fraction)]
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

@@ -1,0 +1,248 @@
+"""The integer form of RNN, LSTM and GRU, as far as they share it; no layer type lives here.
+
+A gate row's two sums, over the input and over the hidden state, have scales of their own: each is multiplied by a
+multiplier of its row, and their sum with the bias is rounded once, to the pre-activation format. Every product of gates
+and states is rounded once, to the format of what it makes. ``docs/recurrent.md`` gives the formats and why.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from accel.cell import BIAS_GUARD_BITS, CellFormats
+from accel.curves import Curve
+from accel.errors import ModelError, UnsupportedError
+from accel.fixedpoint import FixedPoint, Ints, Quantization, Requantize, align, saturate
+from accel.intervals import accumulator_interval
+from accel.layers.arithmetic import exact_matmul
+from accel.layers.base import Array, Shape
+from accel.layers.recurrent import DIRECTIONS, Recurrent
+
+MAX_SUM_BITS = 60
+"""Of the widest sum, so that no int64 of the reference overflows."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class IntegerRecurrent(Recurrent):
+    """A recurrent layer that has an integer form.
+
+    Attributes
+    ----------
+    cell : CellFormats, optional
+        The formats of the integer form. In it ``requantize.scales`` has shape (directions * 2 * gates * hidden,): for
+        each direction one per row of the weights, then one per row of the recurrence; and ``bias`` has
+        `BIAS_GUARD_BITS` more bits behind the point than the pre-activation.
+    outputs : tuple of FixedPoint
+        Of every output, in the integer form.
+    weight_bits : int
+        Of both matrices, in the integer form.
+    """
+
+    cell: CellFormats | None = None
+    outputs: tuple[FixedPoint, ...] = ()
+    weight_bits: int = 8
+
+    def quantized(
+        self,
+        shapes: Sequence[Shape],
+        inputs: Sequence[Quantization],
+        output: Quantization,
+        weight_scale: Array | float = 1.0,
+    ) -> Self:
+        raise UnsupportedError(
+            f"{self.op} needs the formats of its cell to become an integer layer: run accel quantize"
+        )
+
+    def in_formats(
+        self,
+        cell: CellFormats,
+        inputs: Sequence[Quantization],
+        outputs: Sequence[FixedPoint] | None,
+        weight: tuple[Ints, Array],
+        recurrence: tuple[Ints, Array],
+        weight_bits: int = 8,
+    ) -> Self:
+        """Return the integer form of this layer, whose biases (and peepholes) are real numbers.
+
+        Parameters
+        ----------
+        cell : CellFormats
+        inputs : sequence of Quantization
+            Of the sequence, then of the initial states that are given: powers of two without zero point.
+        outputs : sequence of FixedPoint, optional
+            Of every output; by default those of the states.
+        weight, recurrence : (integers, scales)
+            The matrices' integers, zero point subtracted, and float64 scales of shape (directions, gates * hidden).
+        weight_bits : int
+
+        Raises
+        ------
+        ModelError
+            If the formats do not fit the layer, or a sum could overflow 63 bits.
+        """
+        self._check_formats(cell)
+        for quantization in inputs[1:]:
+            FixedPoint.of(quantization)
+        scales = np.stack([weight[1] * inputs[0].scale, recurrence[1] * cell.hidden.scale], axis=1)
+        low, high = cell.preactivation.low, cell.preactivation.high
+        if self.clip is not None:
+            high = min(high, int(cell.preactivation.nearest(np.array(self.clip))))
+            low = max(low, -high)
+        layer = replace(
+            self,
+            weight=weight[0].astype(np.int16),
+            recurrence=recurrence[0].astype(np.int16),
+            bias=None if self.bias is None else _integer_bias(self.bias, cell.preactivation),
+            cell=cell,
+            outputs=tuple(outputs) if outputs is not None else self.state_formats(cell),
+            weight_bits=weight_bits,
+            requantize=Requantize(scales.reshape(-1) / cell.preactivation.scale, 0, low, high),
+            **self.more_integers(cell),
+        )
+        layer._check_widths(inputs[0])
+        return layer
+
+    def _check_formats(self, cell: CellFormats) -> None:
+        if len(cell.activations) != len(self.default_activations):
+            raise ModelError(
+                f"{self.op} formats must have {len(self.default_activations)} activations, not {len(cell.activations)}"
+            )
+        if ("c" in self.states) != (cell.state is not None):
+            raise ModelError(f"{self.op} formats must {'' if 'c' in self.states else 'not '}have a cell state")
+
+    def state_formats(self, cell: CellFormats) -> tuple[FixedPoint, ...]:
+        """Return the formats of the sequence of hidden states and of the last states."""
+        return (cell.hidden, cell.hidden)
+
+    def more_integers(self, cell: CellFormats) -> dict[str, Ints]:
+        """Return the integers of parameters besides weights, recurrence and bias, by field name."""
+        return {}
+
+    def _check_widths(self, x: Quantization) -> None:
+        """Refuse sums that 63 bits do not hold."""
+        cell, requantize = self.cell, self.requantize
+        assert cell is not None
+        assert requantize is not None
+        assert self.weight is not None
+        assert self.recurrence is not None
+        driven = accumulator_interval(self.weight.reshape(-1, self.input_size), None, *x.centered_range)
+        hidden = cell.hidden.low, cell.hidden.high
+        fed_back = accumulator_interval(self.recurrence.reshape(-1, self.hidden_size), None, *hidden)
+        bits = requantize.product_bits(driven.low + fed_back.low, driven.high + fed_back.high)
+        if self.bias is not None:
+            largest = int(np.abs(self.bias).max(initial=0)).bit_length()
+            bits = max(bits, largest + requantize.shift - BIAS_GUARD_BITS) + 1
+        bits += max(0, max(form.fraction for form in cell.activations) - requantize.shift)
+        if bits > MAX_SUM_BITS:
+            raise ModelError(f"{self.op} sums must fit {MAX_SUM_BITS} bits, not {bits}")
+
+    @cached_property
+    def multipliers(self) -> Ints:
+        """The integer multipliers, shape (directions, 2, gates * hidden): of the weights' and the recurrence's sums."""
+        assert self.requantize is not None
+        return self.requantize.multipliers.reshape(self.directions, 2, -1)
+
+    @cached_property
+    def addends(self) -> Ints:
+        """The biases at the products' scale, shape (directions, 2, gates * hidden)."""
+        assert self.cell is not None
+        fraction = self.cell.preactivation.fraction
+        bias = self.bias if self.bias is not None else np.zeros((self.directions, 2 * self.multipliers.shape[2]), int)
+        return align(bias, fraction + BIAS_GUARD_BITS, self.product_fraction).reshape(self.multipliers.shape)
+
+    @property
+    def product_fraction(self) -> int:
+        """Bits behind the point of a multiplied sum."""
+        assert self.cell is not None
+        assert self.requantize is not None
+        return self.cell.preactivation.fraction + self.requantize.shift
+
+    @cached_property
+    def curves(self) -> tuple[Curve | None, ...]:
+        """The table of every activation; ``None`` for a Relu, which needs none."""
+        cell = self.cell
+        assert cell is not None
+        forms = cell.activations * self.directions
+        return tuple(
+            None
+            if activation.name == "Relu"
+            else Curve(activation, cell.preactivation, form, cell.index_bits, cell.interpolate)
+            for activation, form in zip(self.activations, forms, strict=True)
+        )
+
+    def integer(self, inputs: Sequence[Array], quantizations: Sequence[Quantization]) -> tuple[Ints, ...]:
+        assert self.cell is not None
+        assert self.weight is not None
+        x = inputs[0].astype(np.int64) - quantizations[0].zero_point
+        n, steps = x.shape[:2]
+        formats = self.state_formats(self.cell)
+        every = np.empty((n, steps, self.directions, self.hidden_size), np.int64)
+        last = [np.zeros((n, self.directions, self.hidden_size), np.int64) for _ in self.states]
+        given = zip(inputs[1:], quantizations[1:], formats[1:], last, strict=False)
+        for array, quantization, form, state in given:
+            state[...] = form.fit(array.astype(np.int64), FixedPoint.of(quantization).fraction)
+        for d, step in enumerate(DIRECTIONS[self.direction]):
+            driven = exact_matmul(x, self.weight[d].T) * self.multipliers[d, 0] + self.addends[d, 0]
+            states = [state[:, d] for state in last]
+            for t in range(steps)[::step]:
+                states = self.integer_step(d, driven[:, t], states)
+                every[:, t, d] = states[0]
+            for state, value in zip(last, states, strict=True):
+                state[:, d] = value
+        found = zip([every, *last], formats, self.outputs, strict=True)
+        return tuple(output.fit(value, form.fraction) for value, form, output in found)
+
+    @abstractmethod
+    def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:
+        """Return the states, in their formats, after one step.
+
+        Parameters
+        ----------
+        d : int
+            Direction.
+        driven : int64 array, shape (n, gates * hidden)
+            What the input adds to each gate, multiplied, its bias included.
+        states : list of int64 arrays, shape (n, hidden)
+            Before the step.
+        """
+
+    def fed_back(self, d: int, hidden: Ints, rows: slice = slice(None)) -> Ints:
+        """Return what the hidden state adds to some gate rows, multiplied, its bias included."""
+        assert self.recurrence is not None
+        acc = exact_matmul(hidden, self.recurrence[d, rows].T)
+        return acc * self.multipliers[d, 1, rows] + self.addends[d, 1, rows]
+
+    def activated(self, d: int, which: int, preactivation: Ints) -> Ints:
+        """Return activation ``which`` of pre-activations, in its output's format."""
+        assert self.cell is not None
+        curve = self.curves[d * len(self.default_activations) + which]
+        if curve is not None:
+            return curve(preactivation)
+        return self.cell.activations[which].fit(np.maximum(preactivation, 0), self.cell.preactivation.fraction)
+
+    def rounded(self, value: Ints, fraction: int) -> Ints:
+        """Return the pre-activation of a sum with ``fraction`` bits behind the point, clipped if the layer says so."""
+        assert self.cell is not None
+        assert self.requantize is not None
+        rounded = align(value, fraction, self.cell.preactivation.fraction)
+        return saturate(rounded, self.requantize.low, self.requantize.high)
+
+
+def _integer_bias(real: Array, preactivation: FixedPoint) -> Ints:
+    scaled = np.rint(np.ldexp(real.astype(np.float64), preactivation.fraction + BIAS_GUARD_BITS))
+    if not np.abs(scaled).max(initial=0) < 1 << MAX_SUM_BITS:
+        raise ModelError(f"biases must be finite and fit the pre-activation, not be {np.abs(real).max():.3g}")
+    return scaled.astype(np.int64)
+
+
+def exact_sum(*terms: tuple[Ints, int]) -> tuple[Ints, int]:
+    """Return the sum of integers with different numbers of bits behind the point, and the number it has itself."""
+    fraction = max(f for _, f in terms)
+    total = sum((align(value, f, fraction) for value, f in terms), np.int64(0))
+    return np.asarray(total), fraction
