@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+from accel.curves import MAX_INDEX_BITS, MIN_INDEX_BITS
 from accel.errors import ModelError, shown
 from accel.fixedpoint import FixedPoint
 
@@ -56,6 +57,10 @@ class CellFormats:
             raise ModelError("the pre-activation of a recurrent cell must be signed")
         if self.hidden.bits not in HIDDEN_BITS:
             raise ModelError(f"the hidden state must have 8 or 16 bits, not {self.hidden.bits}")
+
+        most = min(MAX_INDEX_BITS, self.preactivation.bits)
+        if not MIN_INDEX_BITS <= self.index_bits <= most:
+            raise ModelError(f"the tables of a cell must have {MIN_INDEX_BITS} to {most} bits, not {self.index_bits}")
 
     def to_json(self) -> str:
         """Return the formats as a model's metadata carries them."""

@@ -257,7 +257,8 @@ class FixedPoint:
 
     def nearest(self, real: NDArray[np.floating[Any]]) -> Ints:
         """Return the integers of ``real``, half to even, saturated."""
-        return saturate(np.rint(np.ldexp(real.astype(np.float64), self.fraction)).astype(np.int64), self.low, self.high)
+        scaled = np.rint(np.ldexp(real.astype(np.float64), self.fraction))
+        return np.clip(scaled, self.low, self.high).astype(np.int64)
 
     def fit(self, value: Ints, fraction: int) -> Ints:
         """Return ``value``, which has ``fraction`` bits behind the point, in this format: one rounding, saturation."""

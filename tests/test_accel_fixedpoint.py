@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accel.errors import ModelError
-from accel.fixedpoint import MAX_SHIFT, Quantization, Requantize, round_half_even, saturate, signed_bits
+from accel.fixedpoint import MAX_SHIFT, FixedPoint, Quantization, Requantize, round_half_even, saturate, signed_bits
 
 RUNS = settings(max_examples=300, deadline=None, derandomize=True)
 products = st.integers(-(2**61), 2**61)
@@ -192,3 +192,40 @@ def test_what_cannot_be_is_refused(what):
     with pytest.raises(ModelError) as refusal:
         WRONG[what]()
     assert "\n" not in str(refusal.value)
+
+
+FORMATS = st.builds(FixedPoint, st.integers(2, 16), st.integers(-30, 30), st.booleans())
+
+
+@RUNS
+@given(FORMATS, st.integers(-(2**40), 2**40), st.integers(-8, 20))
+def test_fixed_point_fits_a_number_with_one_rounding_and_saturation(form, value, more):
+    fraction = form.fraction + more
+    want = round(Fraction(value) / Fraction(2) ** more)
+    assert form.fit(np.array([value]), fraction)[0] == min(form.high, max(form.low, want))
+
+
+@RUNS
+@given(FORMATS, st.floats(-1e6, 1e6))
+def test_fixed_point_nearest_is_half_to_even(form, real):
+    want = round(Fraction(real) * Fraction(2) ** form.fraction)
+    assert form.nearest(np.array([real]))[0] == min(form.high, max(form.low, want))
+
+
+@RUNS
+@given(FORMATS)
+def test_fixed_point_is_a_quantization_whose_scale_is_a_power_of_two(form):
+    assert FixedPoint.of(form.quantization) == form
+    assert form.quantization.type_range == (form.low, form.high)
+
+
+@pytest.mark.parametrize("quantization", [Quantization(0.75), Quantization(0.5, 1)], ids=str)
+def test_other_quantizations_are_no_fixed_point(quantization):
+    with pytest.raises(ModelError, match="power of two as scale and no zero point"):
+        FixedPoint.of(quantization)
+
+
+@pytest.mark.parametrize(("bits", "fraction"), [(1, 0), (17, 0), (8, 31), (8, -31)])
+def test_fixed_point_has_limits(bits, fraction):
+    with pytest.raises(ModelError, match=r"fixed-point (bits|fraction) must be"):
+        FixedPoint(bits, fraction)
