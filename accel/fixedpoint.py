@@ -109,7 +109,8 @@ class Quantization:
 
     def quantize(self, real: NDArray[np.floating[Any]]) -> NDArray[Any]:
         """Return the integers of ``real``, as QuantizeLinear does: float32 division, half to even, saturation."""
-        scaled = np.rint(np.asarray(real, np.float32) / np.float32(self.scale))
+        with np.errstate(over="ignore"):  # an infinite quotient saturates like any other
+            scaled = np.rint(np.asarray(real, np.float32) / np.float32(self.scale))
         return np.clip(scaled + self.zero_point, self.low, self.high).astype(self.dtype)
 
     def dequantize(self, q: NDArray[Any]) -> NDArray[np.float32]:
@@ -147,6 +148,11 @@ class Requantize:
         if not np.all(np.isfinite(scales) & (scales > 0)):
             raise ModelError("requantisation scales must be positive and finite")
         object.__setattr__(self, "scales", scales)
+        if not MIN_SIGNIFICAND_BITS <= self.significand_bits <= DEFAULT_SIGNIFICAND_BITS:
+            raise ModelError(
+                f"significand bits must be {MIN_SIGNIFICAND_BITS} to {DEFAULT_SIGNIFICAND_BITS}, "
+                f"not {shown(self.significand_bits)}"
+            )
         if not 0 <= self.shift <= MAX_SHIFT:
             raise ModelError(
                 f"requantisation scale must lie in [2**{self.significand_bits - MAX_SHIFT - 1}, "

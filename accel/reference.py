@@ -141,10 +141,11 @@ def _run(network: Network, inputs: Mapping[str, Array], keeps: Callable[[str], b
     first = {name: np.broadcast_to(array, (samples, *array.shape[1:])) for name, array in first.items()}
     block = block_samples(network)
     parts: dict[str, list[Array]] = {}
-    for start in range(0, samples, block):
-        here = {name: array[start : start + block] for name, array in first.items()}
-        for name, array in _steps(network, here, keeps):
-            parts.setdefault(name, []).append(array)
+    with np.errstate(all="ignore"):  # a float layer may overflow to infinity, as in any other runtime
+        for start in range(0, samples, block):
+            here = {name: array[start : start + block] for name, array in first.items()}
+            for name, array in _steps(network, here, keeps):
+                parts.setdefault(name, []).append(array)
     return {name: arrays[0] if len(arrays) == 1 else np.concatenate(arrays) for name, arrays in parts.items()}
 
 

@@ -156,6 +156,10 @@ def test_quantize_is_float32_division_rounded_half_to_even(real, scale, zero_poi
     assert int(q.quantize(np.float32([real]))[0]) == sorted([-128, round(quotient) + zero_point, 127])[1]
 
 
+def test_quantize_saturates_what_overflows_float32():
+    assert Quantization(2.0**-20).quantize(np.float32([3e38, -3e38])).tolist() == [127, -128]
+
+
 @pytest.mark.parametrize(
     ("bits", "signed", "range_", "dtype"),
     [(8, True, (-128, 127), "int8"), (8, False, (0, 255), "uint8"), (4, True, (-8, 7), "int8"),
@@ -183,6 +187,8 @@ WRONG = {
     "requantise by infinity": lambda: Requantize(np.array([np.inf]), 0, -128, 127),
     "scale too small": lambda: Requantize(np.array([2.0**-40]), 0, -128, 127),
     "scale too large": lambda: Requantize(np.array([2.0**24]), 0, -128, 127),
+    "one significand bit": lambda: Requantize(np.array([0.1]), 0, -128, 127, 1),
+    "25 significand bits": lambda: Requantize(np.array([0.1]), 0, -128, 127, 25),
     "scale too large for two bits": lambda: Requantize(np.array([4.0]), 0, -128, 127, 2),
 }
 

@@ -61,5 +61,6 @@ class Add(Elementwise):
             quantized_example("vector", cls(), ((1,), (1,)), (INT4, INT4), INT4),
             quantized_example("per channel", cls(), (image, (3, 1, 1)), (INT8, UINT8), INT8),
             quantized_example("constant per channel", per_channel, (image,), weight_scale=0.3),
+            quantized_example("relu", cls(), (image, image), (INT8, UINT8), Quantization(0.4, -9, low=-9)),
             quantized_example("three addends", cls(), ((4, 3), (4, 3), (4, 3)), (INT8, UINT8, fine)),
         )

@@ -78,7 +78,7 @@ def integer_example(
     quantizations = quantizations or tuple(INT8 for _ in shapes)
     output = output or Quantization(0.25, -5)
     rng = np.random.default_rng(zlib.crc32(name.encode()))
-    weights: dict[str, Any] = {}
+    weights: dict[str, Any] = {"weight_bits": weight_bits}
     half = 1 << (weight_bits - 1)
     for field, shape in layer.weight_shapes().items():
         if field == "bias":

@@ -10,7 +10,7 @@ import numpy as np
 
 from accel.errors import ModelError
 from accel.fixedpoint import Ints, Quantization
-from accel.layers.arithmetic import contraction_requantize, exact_matmul, integer_example
+from accel.layers.arithmetic import INT4, UINT4, UINT8, contraction_requantize, exact_matmul, integer_example
 from accel.layers.base import Array, Example, Shape, only, positive
 from accel.layers.window import Window, Windowed, as_image
 from accel.work import Kind, Work
@@ -141,4 +141,20 @@ class Conv(Windowed):
             conv("one dimension", (3, 9), 4, (3,), stride=(2,), padding=(1, 0)),
             conv("window of the whole image", (7, 4, 3), 5, (4, 3)),
             conv("no bias", (2, 4, 4), 2, (2, 2), has_bias=False),
+            integer_example(
+                "unsigned, one scale, relu",
+                cls(in_channels=3, out_channels=5, kernel=(2, 3), padding=(1, 1, 0, 1)),
+                ((3, 4, 5),),
+                (UINT8,),
+                Quantization(0.25, 7, signed=False, low=7),
+                per_channel=False,
+            ),
+            integer_example(
+                "four bits",
+                cls(in_channels=2, out_channels=3, kernel=(3, 3), stride=(2, 2), padding=(1, 1, 1, 1)),
+                ((2, 5, 4),),
+                (UINT4,),
+                INT4,
+                weight_bits=4,
+            ),
         )

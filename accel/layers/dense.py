@@ -101,5 +101,6 @@ class Dense(Layer):
             integer_example("one scale", dense((8,), 3), ((8,),), (UINT8,), INT8, per_channel=False),
             integer_example("no bias", dense((6,), 7, has_bias=False), ((6,),)),
             integer_example("sequence", dense((4, 5), 3), ((4, 5),)),
+            integer_example("relu", dense((7,), 4), ((7,),), (UINT8,), Quantization(0.25, -3, low=-3)),
             integer_example("four bits", dense((9,), 4), ((9,),), (INT4,), INT4, weight_bits=4),
         )
