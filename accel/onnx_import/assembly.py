@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from accel.errors import ModelError, shown
 from accel.fixedpoint import Quantization
+from accel.fold import fold
 from accel.layers.base import Layer
 from accel.layers.dequantize import Dequantize
 from accel.layers.identity import Identity
@@ -35,7 +36,7 @@ def assemble(lowering: Lowering) -> Network:
         with naming(step.node):
             _add(builder, lowering, step.name, step.layer, step.inputs, step.outputs)
     builder.output(*lowering.graph.outputs)
-    return builder.build()
+    return fold(builder.build())
 
 
 def _builder(lowering: Lowering) -> Builder:

@@ -303,6 +303,30 @@ class Site:
             self.lowering.values[name] = result
         return result
 
+    def emit_all(
+        self,
+        layer: Layer,
+        inputs: tuple[Activation, ...],
+        batch_axes: Sequence[int],
+        codes: dict[str, Codes | None],
+    ) -> None:
+        """Append a layer with several outputs, of which the node may leave some out."""
+        self._no_integers(inputs)
+        lowering = self.lowering
+        shapes = layer.infer([a.sample for a in inputs])
+        if len(self.node.outputs) > len(shapes):
+            raise ModelError(f"it must have at most {len(shapes)} outputs, not {len(self.node.outputs)}")
+        results: list[Activation] = []
+        for index, (shape, axis) in enumerate(zip(shapes, batch_axes, strict=True)):
+            given = self.node.outputs[index] if index < len(self.node.outputs) else ""
+            name = given or lowering.fresh(self.node.name)
+            results.append(Activation(name, with_batch(shape, axis, lowering.batch), axis))
+        known = {k: v for k, v in codes.items() if v is not None}
+        names = tuple(r.name for r in results)
+        lowering.append(Step(self.node, self.node.name, layer, tuple(a.name for a in inputs), names, known), *results)
+        for result in results:
+            lowering.values[result.name] = result
+
     def emit_border(self, kind: str, source: Activation, quantization: Quantization | None) -> None:
         """Append a QuantizeLinear or DequantizeLinear."""
         name = self.node.outputs[0]

@@ -1,0 +1,119 @@
+"""RNN, LSTM and GRU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from accel.errors import ModelError
+from accel.layers.gru import GRU
+from accel.layers.lstm import LSTM
+from accel.layers.recurrent import DIRECTIONS, Recurrent
+from accel.layers.recurrent import Activation as CellActivation
+from accel.layers.rnn import RNN
+from accel.onnx_import.attributes import Attributes
+from accel.onnx_import.lowering import Site, lowers
+from accel.onnx_import.values import Activation, Const
+
+_SEQUENCE_LENGTHS, _FIRST_STATE, _PEEPHOLES = 4, 5, 7
+_PARAMETRISED = {"Affine": 2, "LeakyRelu": 1, "ThresholdedRelu": 1, "ScaledTanh": 2, "HardSigmoid": 2, "Elu": 1}
+"""How many of alpha and beta an activation takes from the node's lists."""
+
+
+@lowers("LSTM")
+def lstm(site: Site) -> None:
+    """Lower LSTM."""
+    attributes = site.node.attributes
+    peephole = None
+    if site.optional(_PEEPHOLES) is not None:
+        peephole = site.weights(_PEEPHOLES, "the peepholes", 2)
+    more = {
+        "input_forget": attributes.flag("input_forget", False),
+        "has_peepholes": peephole is not None,
+        "peephole": None if peephole is None else peephole.array,
+    }
+    _recurrent(site, LSTM, more)
+
+
+@lowers("GRU")
+def gru(site: Site) -> None:
+    """Lower GRU."""
+    _recurrent(site, GRU, {"linear_before_reset": site.node.attributes.flag("linear_before_reset", False)})
+
+
+@lowers("RNN")
+def rnn(site: Site) -> None:
+    """Lower RNN."""
+    _recurrent(site, RNN, {})
+
+
+def _recurrent(site: Site, kind: Callable[..., Recurrent], more: dict[str, Any]) -> None:
+    attributes = site.node.attributes
+    batch_first = attributes.flag("layout", False)
+    x = site.activation()
+    if len(x.shape) != 3:
+        raise ModelError(f"its input must be a sequence of three axes, not {len(x.shape)}")
+    if x.batch_axis != (0 if batch_first else 1):
+        raise ModelError(f"its input must have the batch on axis {0 if batch_first else 1}, not {x.batch_axis}")
+    direction = attributes.word("direction", "forward", DIRECTIONS)
+    weight = site.weights(1, "the weights", 3)
+    recurrence = site.weights(2, "the recurrence", 3)
+    bias = None if site.optional(3) is None else site.weights(3, "the bias", 2)
+    hidden = recurrence.array.shape[2]
+    declared = attributes.integer("hidden_size", hidden)
+    if declared != hidden:
+        raise ModelError(f"hidden_size must agree with the recurrence's {hidden}, not be {declared}")
+    clip = attributes.real("clip", 0.0) if "clip" in attributes else None
+    layer = kind(
+        input_size=weight.array.shape[2],
+        hidden_size=hidden,
+        direction=direction,
+        activations=_activations(attributes),
+        clip=clip,
+        has_bias=bias is not None,
+        weight=weight.array,
+        recurrence=recurrence.array,
+        bias=None if bias is None else bias.array,
+        **more,
+    )
+    _check_lengths(site, x.shape[1 if batch_first else 0])
+    states = _initial_states(site, layer, 0 if batch_first else 1)
+    axes = [0] * 3 if batch_first else [2, 1, 1]
+    codes = {"weight": weight.codes, "recurrence": recurrence.codes, "bias": bias.codes if bias else None}
+    site.emit_all(layer, (x, *states), axes[: 1 + len(layer.states)], codes)
+
+
+def _activations(attributes: Attributes) -> tuple[CellActivation, ...]:
+    names = attributes.words("activations") or ()
+    alphas, betas = (list(attributes.reals(n) or ()) for n in ("activation_alpha", "activation_beta"))
+    made: list[CellActivation] = []
+    for name in names:
+        takes = _PARAMETRISED.get(CellActivation(name).name, 0)
+        alpha = alphas.pop(0) if takes >= 1 and alphas else None
+        beta = betas.pop(0) if takes >= 2 and betas else None
+        made.append(CellActivation(name, alpha, beta))
+    return tuple(made)
+
+
+def _check_lengths(site: Site, steps: int) -> None:
+    lengths = site.maybe_constant(_SEQUENCE_LENGTHS, "sequence_lens")
+    if lengths is not None and not np.all(lengths.array == steps):
+        raise ModelError(f"sequence_lens must all be {steps}, the length of the input")
+
+
+def _initial_states(site: Site, layer: Recurrent, batch_axis: int) -> list[Activation]:
+    """Return the initial states that are computed; constants must be zero, which is what leaving them out means."""
+    given = [site.optional(_FIRST_STATE + i) for i in range(len(layer.states))]
+    states: list[Activation] = []
+    for name, value in zip(layer.states, given, strict=True):
+        if isinstance(value, Const) and np.any(value.array):
+            raise ModelError(f"a constant initial state {name} must be zero")
+        if isinstance(value, Activation):
+            if len(value.shape) != 3 or value.batch_axis != batch_axis:
+                raise ModelError(f"the initial state {name} must have three axes, the batch on axis {batch_axis}")
+            states.append(value)
+    if states and len(states) != len(given):
+        raise ModelError("initial states must be given for all of the cell's states or for none")
+    return states
