@@ -1,15 +1,151 @@
 """Import held against onnxruntime, one small model at a time."""
 
+import numpy as np
+import onnx
 import pytest
 
-from accel import shipped
+from accel import reference, shipped
+from accel.network import Network
 from accel.onnx_import import load
+from benchmarks.import_samples import models
+
+ort = pytest.importorskip("onnxruntime")
+
+
+def onnxruntime_answers(model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return dict(zip([o.name for o in session.get_outputs()], session.run(None, inputs), strict=True))
+
+
+def inputs_of(network: Network, model: onnx.ModelProto, samples: int = 3) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    inputs: dict[str, np.ndarray] = {}
+    for value in model.graph.input:
+        tensor = network.tensors[value.name]
+        dims = value.type.tensor_type.shape.dim
+        shape = list(tensor.shape)
+        if tensor.batch_axis is not None:
+            shape.insert(tensor.batch_axis, dims[tensor.batch_axis].dim_value or samples)
+        q = tensor.quantization
+        if q is None:
+            inputs[value.name] = rng.standard_normal(shape).astype(np.float32)
+        else:
+            inputs[value.name] = rng.integers(q.low, q.high + 1, shape).astype(q.dtype)
+    return inputs
+
+
+def step_of(network: Network, output: str) -> float:
+    """Return the scale of the integers an output comes from; zero for floating point all through."""
+    if (q := network.tensors[output].quantization) is not None:
+        return 1.0 if q else 0.0
+    writer = next(node for node in network if output in node.outputs)
+    sources = [network.tensors[t].quantization for t in writer.inputs]
+    return sources[0].scale if writer.layer.op == "Dequantize" and sources[0] else 0.0
+
+
+@pytest.mark.parametrize("name", models())
+def test_a_sample_answers_as_onnxruntime_does(name):
+    model = models()[name]
+    network = load(model)
+    inputs = inputs_of(network, model)
+    wanted = onnxruntime_answers(model, inputs)
+    given = reference.run(network, inputs)
+    assert list(given) == list(wanted)
+    for output, array in wanted.items():
+        assert given[output].shape == array.shape
+        step = step_of(network, output)
+        np.testing.assert_allclose(given[output], array, rtol=1e-5, atol=1e-5 + step * 1.0001, err_msg=output)
+        if step:
+            assert np.mean(np.abs(given[output] - array.astype(np.float64)) > step / 2) < 0.2
+
+
+@pytest.mark.parametrize("name", [n for n in models() if n.partition(".")[0] != "floats"])
+def test_a_quantised_sample_is_integers_inside(name):
+    network = load(models()[name])
+    if name == "qdq.weights_alone":
+        assert not network.is_integer
+        return
+    assert network.is_integer
+    hosted = [n.layer.op for n in network if any(network.tensors[t].quantization is None for t in n.inputs)]
+    if name in ("qdq.borders", "qoperator.softmax", "qoperator.gemm_to_real") or "qoperator.integer_" in name:
+        assert any("host" in note for note in network.notes)
+    else:
+        assert set(hosted) == {"Quantize"} or not hosted
 
 
 @pytest.mark.parametrize("quantized", [False, True])
 def test_lenet5_has_its_published_counts(quantized: bool):
-    path = shipped.path("lenet5_qdq" if quantized else "lenet5")
-    network = load(path)
+    network = load(shipped.path("lenet5_qdq" if quantized else "lenet5"))
     assert (network.macs, network.parameters) == (416_520, 61_706)
     assert network.is_integer == quantized
     assert network.has_weights
+
+
+def test_the_order_of_nodes_in_the_file_does_not_matter():
+    model = onnx.ModelProto()
+    model.CopyFrom(models()["floats.lenet"])
+    nodes = list(model.graph.node)[::-1]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    assert load(model).macs == load(models()["floats.lenet"]).macs
+
+
+def test_batch_normalisation_and_constant_additions_are_folded():
+    ops = [node.layer.op for node in load(models()["floats.depthwise"])]
+    assert ops == ["Conv", "Clip", "Conv", "GlobalAveragePool"]
+    assert [node.layer.op for node in load(models()["floats.matrices"])] == ["Dense", "Tanh", "Dense", "Mul"]
+
+
+def test_padding_is_part_of_the_window_behind_it():
+    assert [node.layer.op for node in load(models()["floats.padding"])] == ["Conv", "AveragePool", "Pad"]
+
+
+def test_relu_and_clip_are_saturation():
+    network = load(models()["qdq.depthwise"])
+    assert [node.layer.op for node in network if node.layer.op in ("Relu", "Clip")] == []
+    first = next(node for node in network if node.layer.op == "Conv")
+    q = network.tensors[first.outputs[0]].quantization
+    assert q is not None
+    assert (q.low, q.high) == (-128, 127)
+    network = load(models()["qdq.residual"])
+    lows = [network.tensors[node.outputs[0]].quantization.low for node in network if node.layer.op == "Add"]
+    assert lows == [-128]
+
+
+def test_a_clip_between_quantize_and_dequantize_is_the_bit_width():
+    network = load(models()["qdq.clipped_to_four_bits"])
+    convs = [node for node in network if node.layer.op == "Conv"]
+    assert [node.layer.weight_bits for node in convs] == [4, 2]
+    quantizations = [network.tensors[node.outputs[0]].quantization for node in convs]
+    assert [(q.bits, q.signed, q.low, q.high) for q in quantizations] == [(4, False, 0, 15), (6, True, -32, 31)]
+
+
+def test_four_bit_weights_stay_four_bits():
+    network = load(models()["qdq.four_bits"])
+    assert [node.layer.weight_bits for node in network if node.layer.op == "Dense"] == [4, 5]
+
+
+def test_zero_points_are_subtracted_from_weights():
+    network = load(models()["qdq.unsigned"])
+    conv = next(node.layer for node in network if node.layer.op == "Conv")
+    assert conv.weight.dtype == np.int16
+    assert (conv.weight.min(), conv.weight.max(), conv.weight_bits) == (-120, 135, 9)
+
+
+def test_sequence_models_have_the_batch_where_onnx_puts_it():
+    network = load(models()["floats.rnn"])
+    assert (network.tensors["x"].batch_axis, network.tensors["x"].shape) == (1, (4, 2))
+    network = load(models()["floats.lstm"])
+    assert (network.tensors["x"].batch_axis, network.tensors["x"].shape) == (0, (6, 3))
+
+
+def test_dimensions_are_bound_by_name_or_by_input_and_axis():
+    model = onnx.ModelProto()
+    model.CopyFrom(models()["floats.branches"])
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    dims[2].dim_param = dims[3].dim_param = "side"
+    assert load(model, dims={"side": 6}).macs == load(models()["floats.branches"]).macs
+    assert load(model, dims={"x.2": 6, "x.3": 12}).macs == 2 * load(models()["floats.branches"]).macs

@@ -14,7 +14,7 @@ from accel.layers.identity import Identity
 from accel.layers.quantize import Quantize
 from accel.network import Builder, Network
 from accel.onnx_import.graph import naming
-from accel.onnx_import.integers import Cluster, cluster_of, integer_layer, island
+from accel.onnx_import.integers import Cluster, cluster_of, integer_layer, island, sink_moves
 from accel.onnx_import.lowering import Lowering, Step
 from accel.onnx_import.values import Activation, Const
 
@@ -34,9 +34,8 @@ def assemble(lowering: Lowering) -> Network:
     for step in _needed(lowering.steps, lowering.graph.outputs, {}):
         assert step.layer is not None
         with naming(step.node):
-            _add(builder, lowering, step.name, step.layer, step.inputs, step.outputs)
-    builder.output(*lowering.graph.outputs)
-    return fold(builder.build())
+            _add(builder, step.name, step.layer, step.inputs, step.outputs)
+    return fold(_built(builder, lowering))
 
 
 def _builder(lowering: Lowering) -> Builder:
@@ -48,23 +47,23 @@ def _builder(lowering: Lowering) -> Builder:
     return builder
 
 
+def _built(builder: Builder, lowering: Lowering) -> Network:
+    """Return the network, every tensor's batch axis where the model has it."""
+    builder.output(*lowering.graph.outputs)
+    network = builder.build()
+    tensors = {n: replace(t, batch_axis=lowering.tensors[n].batch_axis) for n, t in network.tensors.items()}
+    return replace(network, tensors=tensors)
+
+
 def _add(
     builder: Builder,
-    lowering: Lowering,
     name: str,
     layer: Layer,
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
     quantization: Quantization | None = None,
 ) -> None:
-    builder.add(
-        layer,
-        *inputs,
-        name=name,
-        outputs=outputs,
-        quantization=quantization,
-        batch_axis=lowering.tensors[outputs[0]].batch_axis,
-    )
+    builder.add(layer, *inputs, name=name, outputs=outputs, quantization=quantization)
 
 
 def _name_outputs(lowering: Lowering) -> None:
@@ -130,6 +129,8 @@ class Assembler:
 
     def build(self) -> Network:
         """Return the network."""
+        lowering = self.lowering
+        lowering.steps = sink_moves(lowering.steps, lowering.fresh, lowering.tensors)
         self._find_clusters()
         steps = _needed(self.lowering.steps, self.lowering.graph.outputs, self.clusters)
         builder = _builder(self.lowering)
@@ -139,8 +140,7 @@ class Assembler:
         for step in steps:
             with naming(step.node if id(step) not in self.clusters else self.clusters[id(step)].main.node):
                 self._emit(builder, step)
-        builder.output(*self.lowering.graph.outputs)
-        return builder.build()
+        return _built(builder, self.lowering)
 
     def _find_clusters(self) -> None:
         writers = {tensor: step for step in self.lowering.steps for tensor in step.outputs}
@@ -163,7 +163,6 @@ class Assembler:
                 self.hosted.update(dict.fromkeys(step.outputs, blame))
 
     def _emit(self, builder: Builder, step: Step) -> None:
-        lowering = self.lowering
         cluster = self.clusters.get(id(step))
         if cluster is not None:
             shapes = [builder.shape(t) for t in cluster.inputs]
@@ -172,13 +171,13 @@ class Assembler:
             self.quantizations[step.outputs[0]] = output
             name = step.name if cluster.main.name in self.used else cluster.main.name
             self.used.add(name)
-            _add(builder, lowering, name, layer, cluster.inputs, step.outputs, output)
+            _add(builder, name, layer, cluster.inputs, step.outputs, output)
         elif step.kind == "quantize":
             q = self.quantizations[step.outputs[0]]
-            _add(builder, lowering, step.name, Quantize(quantization=q), step.inputs, step.outputs, q)
+            _add(builder, step.name, Quantize(quantization=q), step.inputs, step.outputs, q)
         elif step.kind == "dequantize":
             q = self.quantizations[step.inputs[0]]
-            _add(builder, lowering, step.name, Dequantize(quantization=q), step.inputs, step.outputs)
+            _add(builder, step.name, Dequantize(quantization=q), step.inputs, step.outputs)
         else:
             self._emit_layer(builder, step)
 
@@ -188,9 +187,9 @@ class Assembler:
         known = [q for q in inputs if q is not None]
         if not known:
             builder.notes.append(f"{step.node}: runs in floating point on the host")
-            _add(builder, self.lowering, step.name, step.layer, step.inputs, step.outputs)
+            _add(builder, step.name, step.layer, step.inputs, step.outputs)
             return
         output = replace(known[0], low=min(q.low for q in known), high=max(q.high for q in known))
         self.quantizations[step.outputs[0]] = output
         layer = step.layer.quantized([builder.shape(t) for t in step.inputs], known, output)
-        _add(builder, self.lowering, step.name, layer, step.inputs, step.outputs, output)
+        _add(builder, step.name, layer, step.inputs, step.outputs, output)

@@ -104,7 +104,7 @@ def bound_shapes(
     axes : mapping of str to int
         The batch axis of every input.
     dims : mapping of str to int
-        Sizes for symbolic dimensions, by name.
+        Sizes for symbolic dimensions, by name, or by input and axis: ``x.2``.
 
     Raises
     ------
@@ -114,6 +114,7 @@ def bound_shapes(
         If ``dims`` names a dimension that the model does not have, or gives it a size below one.
     """
     symbols = {d for i in graph.inputs for d in i.dims if isinstance(d, str)}
+    symbols |= {f"{i.name}.{axis}" for i in graph.inputs for axis, d in enumerate(i.dims) if isinstance(d, str)}
     for name, size in dims.items():
         if name not in symbols:
             raise InputError(f"the model has no dimension {shown(name)}{did_you_mean(name, sorted(symbols))}")
@@ -122,13 +123,13 @@ def bound_shapes(
     sizes: set[int] = set()
     for declared in graph.inputs:
         for axis, dim in enumerate(declared.dims):
-            dim = dims.get(dim, dim) if isinstance(dim, str) else dim
+            dim = _bound(declared, axis, dims)
             if axis == axes[declared.name]:
                 sizes |= {dim} if isinstance(dim, int) else set()
             elif isinstance(dim, str):
                 raise ModelError(
                     f"graph input {shown(declared.name)} leaves dimension {shown(dim)} (axis {axis}) open; "
-                    f"give it a size, for example --dim {dim}=16"
+                    f"give it a size, for example --dim {declared.name}.{axis}=16"
                 )
     if len(sizes) > 1:
         raise ModelError(f"graph inputs must agree on the batch size, not {sorted(sizes)}")
@@ -139,11 +140,15 @@ def bound_shapes(
 
 
 def _shape(declared: GraphInput, batch_axis: int | None, batch: int, dims: Mapping[str, int]) -> tuple[int, ...]:
-    shape: list[int] = []
-    for axis, dim in enumerate(declared.dims):
-        size = dims.get(dim, dim) if isinstance(dim, str) else dim
-        shape.append(batch if axis == batch_axis else int(size))
-    return checked_dims(tuple(shape), f"graph input {shown(declared.name)}", smallest=1)
+    shape = [batch if axis == batch_axis else _bound(declared, axis, dims) for axis in range(len(declared.dims))]
+    sizes = tuple(size for size in shape if isinstance(size, int))
+    return checked_dims(sizes, f"graph input {shown(declared.name)}", smallest=1)
+
+
+def _bound(declared: GraphInput, axis: int, dims: Mapping[str, int]) -> int | str:
+    """Return the size of a dimension, or its name if it is still open."""
+    dim = declared.dims[axis]
+    return dim if isinstance(dim, int) else dims.get(f"{declared.name}.{axis}", dims.get(dim, dim))
 
 
 def _unused_prime(graph: Graph) -> int:

@@ -16,6 +16,7 @@ from accel.errors import ModelError, did_you_mean, shown
 from accel.fixedpoint import Quantization
 from accel.layers.base import Layer
 from accel.limits import MAX_ELEMENTS
+from accel.onnx_import.constants import folded
 from accel.onnx_import.folding import FOLDS, Call
 from accel.onnx_import.graph import Graph, RawNode, naming
 from accel.onnx_import.values import Activation, Codes, Const, Value, with_batch
@@ -165,12 +166,9 @@ class Lowering:
     def _lower(self, node: RawNode) -> None:
         site = Site(self, node)
         if site.is_constant and node.op in FOLDS:
-            results = FOLDS[node.op](site.call())
-            if len(node.outputs) > len(results):
-                raise ModelError(f"the node must have at most {len(results)} outputs, not {len(node.outputs)}")
-            for name, array in zip(node.outputs, results, strict=False):
-                if name:
-                    self.values[name] = Const(array, array.dtype.itemsize * 8)
+            first = site.optional(0)
+            consts = folded(node, site.call(), first if isinstance(first, Const) else None)
+            self.values.update((name, const) for name, const in zip(node.outputs, consts, strict=False) if name)
             node.attributes.finish()
             return
         handler = handlers().get(node.op)

@@ -8,17 +8,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from accel.errors import ModelError
-from accel.fixedpoint import Quantization, signed_bits
+from accel.fixedpoint import Quantization
 from accel.onnx_import.lowering import Site
 from accel.onnx_import.merging import writer
-from accel.onnx_import.values import Activation
-
-MIN_BITS = 2
-
-
-def bits_of(low: int, high: int, *, signed: bool) -> int:
-    """Return the width of the narrowest type that holds ``[low, high]``, at least two bits."""
-    return max(MIN_BITS, signed_bits(low, high) if signed else max(high, 0).bit_length())
+from accel.onnx_import.values import Activation, bits_of
 
 
 def narrow(site: Site, x: Activation, low: NDArray[Any] | None, high: NDArray[Any] | None) -> None:

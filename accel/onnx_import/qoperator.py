@@ -123,9 +123,36 @@ def _concat(r: Rewriter) -> None:
     r.operator("Concat", parts, r.need(0), r.input(1))
 
 
+def _integer(op: str, axis: int) -> Callable[[Rewriter], None]:
+    """Return the rewrite of an operator on integers without scales: as real numbers of scale one."""
+
+    def rewrite(r: Rewriter) -> None:
+        real = [
+            r.add(
+                "DequantizeLinear", [r.need(i), _ones(r, r.input(i + 2), n), r.input(i + 2)], n, Attributes.of(axis=a)
+            )
+            for i, n, a in ((0, "x", axis), (1, "w", axis))
+        ]
+        r.operator(op, real, "", "")
+
+    return rewrite
+
+
+def _ones(r: Rewriter, zero_point: str, suffix: str) -> str:
+    """Return scales of one, as many as there are zero points."""
+    one = r.add("Constant", [], f"{suffix}.one", Attributes.of(value_float=1.0))
+    if not zero_point:
+        return one
+    nought = r.add("Constant", [], f"{suffix}.nought", Attributes.of(value_float=0.0))
+    points = r.add("Cast", [zero_point], f"{suffix}.points", Attributes.of(to=1))
+    return r.add("Add", [r.add("Mul", [points, nought], f"{suffix}.noughts"), one], f"{suffix}.ones")
+
+
 REWRITES: dict[str, Callable[[Rewriter], None]] = {
     "QLinearConv": _conv,
     "QLinearMatMul": _matmul,
+    "ConvInteger": _integer("Conv", 0),
+    "MatMulInteger": _integer("MatMul", -1),
     "com.microsoft.QGemm": _gemm,
     "com.microsoft.QLinearAdd": _binary("Add"),
     "com.microsoft.QLinearMul": _binary("Mul"),

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel.errors import ModelError
-from accel.fixedpoint import Quantization
+from accel.fixedpoint import Quantization, signed_bits
 
 Array = NDArray[Any]
+
+MIN_BITS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +130,11 @@ class Activation:
         if axis == self.batch_axis:
             raise ModelError(f"{what} must not be the batch axis, {axis}")
         return axis - (self.batch_axis is not None and axis > self.batch_axis)
+
+
+def bits_of(low: int, high: int, *, signed: bool) -> int:
+    """Return the width of the narrowest type that holds ``[low, high]``, at least two bits."""
+    return max(MIN_BITS, signed_bits(low, high) if signed else max(high, 0).bit_length())
 
 
 Value = Const | Activation

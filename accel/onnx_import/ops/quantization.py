@@ -155,7 +155,8 @@ def _dequantize_constant(site: Site, value: Const) -> None:
         raise ModelError(f"its input must be integers, not {array.dtype}")
     given = parameters(site, array.ndim, value)
     _matching(given, array.shape)
-    if (given.bits, given.signed) != (value.bits, array.dtype.kind == "i"):
+    zero = site.maybe_constant(2, "the zero point")
+    if zero is not None and zero.array.dtype != array.dtype:
         raise ModelError("its zero point must have the type of its input")
     centered = array.astype(np.int64) - _spread(given.zero_point, given, array.ndim)
     low, high = value.range
