@@ -132,7 +132,7 @@ def cost(work: Any, m: Any) -> Cost:
 
 @jit
 def _on_the_way(work: Any) -> bool:
-    """Return whether element-wise work is done as results enter the output buffer: two operations an element or fewer."""
+    """Return whether element-wise work is done as results enter the output buffer: up to two operations each."""
     return work["follows"] == 1 and work["ops"] <= 2 * work["ofmap"]
 
 
