@@ -1,1 +1,8 @@
 """Folds, buffers and FIFOs of a network on a target."""
+
+from __future__ import annotations
+
+from accel.plan.make import make
+from accel.plan.model import Plan
+
+__all__ = ["Plan", "make"]

@@ -255,3 +255,8 @@ class LayerKernel(KernelSpec):
     @abstractmethod
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
         """Return the kernel with another fold; its requantiser is the cheapest serial one unless given."""
+
+    @property
+    @abstractmethod
+    def output_multiplication(self) -> Requantizer | None:
+        """How its output multiplication is built, where it has one."""

@@ -188,6 +188,10 @@ class Conv2d(LayerKernel):
             shape, window, weight, bias, input, output, requantize, in_lanes, fold, capacity, requantizer,
         )  # fmt: skip
 
+    @property
+    def output_multiplication(self) -> Requantizer | None:
+        return self.requantizer
+
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
         fold.check(self.kind, self.channels, self.reduction)
         requantizer = requantizer or Requantizer.serial(fold.pe, self.multiplier_bits, -(-self.reduction // fold.simd))

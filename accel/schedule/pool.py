@@ -98,6 +98,10 @@ class Pool2d(LayerKernel):
             requantizer = Requantizer.serial(lanes, bits, -(-taps // fold.simd))
         return fold, capacity, requantizer
 
+    @property
+    def output_multiplication(self) -> Requantizer | None:
+        return self.requantizer
+
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
         if requantizer is None and self.requantizer is not None:
             requantizer = Requantizer.serial(fold.pe, self.multiplier_bits, -(-self.taps // fold.simd))

@@ -1,0 +1,170 @@
+"""Kernels in their places: the specs of a region, joined by links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from accel.errors import AccelError, ModelError, shown
+from accel.plan.sites import Region, Site
+from accel.schedule.base import KernelSpec, LayerKernel, Stream
+from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.fork import Fork
+from accel.schedule.graph import TOP, Link, ScheduleGraph
+from accel.schedule.pipeline import power_of_two
+
+FORK_SLOTS = 4
+"""Beats each queue of a fork holds at first; the planner gives more where an interval needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the planner decides for one kernel; what is ``None`` takes the kernel's default."""
+
+    fold: Fold | None = None
+    capacity: int | None = None
+    requantizer: Requantizer | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A kernel in its place.
+
+    Attributes
+    ----------
+    name : str
+        Unique; a model's node name, so it may hold any characters. A fork is named after its stream.
+    spec : KernelSpec
+    layer : bool
+        Whether it computes the node of that name.
+    """
+
+    name: str
+    spec: KernelSpec
+    layer: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A region's kernels and the links between them.
+
+    Attributes
+    ----------
+    region : Region
+    kernels : tuple of Placed
+        Upstream first.
+    links : tuple of Link
+        Kernel indices are those of `kernels`; `accel.schedule.graph.TOP` is the outside.
+    """
+
+    region: Region
+    kernels: tuple[Placed, ...]
+    links: tuple[Link, ...]
+
+    @cached_property
+    def graph(self) -> ScheduleGraph:
+        """What the stepper interprets."""
+        return ScheduleGraph(
+            tuple(k.name for k in self.kernels), tuple(k.spec.schedule for k in self.kernels), self.links
+        )
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        """What each input of the design carries, in the order of ``region.inputs``."""
+        found = {
+            x.source[1]: self.kernels[x.target[0]].spec.inputs[x.target[1]] for x in self.links if x.source[0] == TOP
+        }
+        return tuple(found[i] for i in range(len(found)))
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        """What each output of the design carries, in the order of ``region.outputs``."""
+        found = {
+            x.target[1]: self.kernels[x.source[0]].spec.outputs[x.source[1]] for x in self.links if x.target[0] == TOP
+        }
+        return tuple(found[i] for i in range(len(found)))
+
+
+@dataclass(eq=False)
+class _Placing:
+    kernels: list[Placed] = field(default_factory=list[Placed])
+    links: list[Link] = field(default_factory=list[Link])
+
+
+def place(
+    region: Region,
+    choices: Mapping[str, Choice],
+    input_lanes: Mapping[str, int],
+    fork_slots: Mapping[str, tuple[int, ...]] | None = None,
+) -> Design:
+    """Return the design of a region.
+
+    Parameters
+    ----------
+    region : Region
+    choices : mapping of str to Choice
+        By node name; nodes without one take the defaults.
+    input_lanes : mapping of str to int
+        Channels a beat of each input stream carries; 1 where it is not named.
+    fork_slots : mapping of str to tuple of int
+        Queue depths of the fork of a stream with several readers.
+
+    Raises
+    ------
+    AccelError
+        If a choice does not fit its layer; the message names the node.
+    """
+    done = _Placing()
+    sources: dict[tuple[int, int], tuple[int, int]] = {}
+    streams: dict[str, Stream] = {}
+
+    def publish(name: str, source: tuple[int, int], stream: Stream) -> None:
+        """Let every reader of a stream find its end of it, behind a fork where there are several."""
+        readers = region.readers[name]
+        if not readers:
+            raise ModelError(f"tensor {shown(name)} must be read by a node or be an output of the network")
+        streams[name] = stream
+        if len(readers) > 1:
+            slots = (fork_slots or {}).get(name) or (FORK_SLOTS,) * len(readers)
+            done.kernels.append(Placed(f"{name} fork", Fork(stream, len(readers), slots), False))
+            fork = len(done.kernels) - 1
+            done.links.append(Link(source, (fork, 0)))
+            for port, reader in enumerate(readers):
+                sources[reader] = (fork, port)
+        else:
+            sources.update({reader: source for reader in readers})
+
+    for port, name in enumerate(region.inputs):
+        publish(name, (TOP, port), _input_stream(region, name, input_lanes.get(name, 1)))
+    for i, site in enumerate(region.sites):
+        spec = _spec(site, choices.get(site.node.name, Choice()), [streams[s].lanes for s in site.inputs])
+        done.kernels.append(Placed(site.node.name, spec, True))
+        kernel = len(done.kernels) - 1
+        done.links += [Link(sources[i, port], (kernel, port)) for port in range(len(site.inputs))]
+        publish(site.output, (kernel, 0), spec.outputs[0])
+    done.links += [Link(sources[-1, port], (TOP, port)) for port in range(len(region.outputs))]
+    return Design(region, tuple(done.kernels), tuple(done.links))
+
+
+def _spec(site: Site, choice: Choice, lanes: list[int]) -> LayerKernel:
+    try:
+        return site.kernel.of(
+            site.node.layer, site.shapes, site.quantizations, site.output_quantization, lanes,
+            fold=choice.fold, capacity=choice.capacity, requantizer=choice.requantizer,
+        )  # fmt: skip
+    except AccelError as error:
+        raise type(error)(f"node {shown(site.node.name)}: {error}") from None
+
+
+def _input_stream(region: Region, name: str, lanes: int) -> Stream:
+    """Return what an input carries, which is what its first reader takes it for."""
+    reader, port = next(r for r in region.readers[name] if r[0] >= 0)
+    site = region.sites[reader]
+    all_lanes = [lanes if s == name else 1 for s in site.inputs]
+    return _spec(site, Choice(), all_lanes).inputs[port]
+
+
+def least_capacity(spec: KernelSpec) -> tuple[int, ...]:
+    """Return the smallest buffers a kernel can have, powers of two."""
+    return tuple(power_of_two(n) for n in spec.schedule.least_capacity)

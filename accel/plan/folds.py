@@ -1,0 +1,225 @@
+"""The search for folds: the least interval within limits, or the least resources for an interval.
+
+Why it is optimal for a chain. A kernel's steps depend on its own fold alone, and the interval of a chain is the largest
+of its kernels' steps (its beats are never more than the steps that produce them). So for a given interval ``T`` every
+kernel independently may take any fold with at most ``T`` steps, and the resources of a design are sums over kernels:
+which sums can be reached is found exactly by merging the kernels' Pareto-optimal uses one after another. More cycles
+only allow more folds, so whether ``T`` can be met is monotone in ``T``, and a binary search finds the least. Only the
+smallest ``pe`` for each number of tiles, and the smallest ``simd`` for each number of reduction steps, can be optimal;
+ragged folds are among them.
+
+The one coupling is that a stream's lanes, its writer's ``pe``, set the width of its reader's buffer (and the ``pe`` of
+kernels that work on the lanes of their input). It is resolved by repeating the choice with the lanes of the last round
+until they no longer change; the placed design is then checked as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel.errors import InputError, shown
+from accel.plan.resources import Resources, estimate
+from accel.plan.sites import Region, Site
+from accel.schedule.base import LayerKernel
+from accel.schedule.fold import Fold
+from accel.targets import Target
+
+_NEAR_LEAST = 12
+"""Folds per kernel and interval, in order of multipliers, that are weighed for block RAM and logic."""
+_MOST_SUMS = 4000
+"""Pareto-optimal sums kept while merging; more than any network here reaches."""
+_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class PartialFold:
+    """What the user fixes of a fold."""
+
+    pe: int | None = None
+    simd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A fold with what it takes."""
+
+    fold: Fold
+    use: Resources
+
+
+@dataclass(eq=False)
+class _Menu:
+    """The folds of one site for given input lanes, and what each takes."""
+
+    site: Site
+    lanes: tuple[int, ...]
+    target: Target
+    fixed: PartialFold
+    costs: dict[Fold, Resources] = field(default_factory=dict[Fold, Resources])
+
+    def __post_init__(self) -> None:
+        self.space = self.site.kernel.fold_space(self.site.node.layer, self.site.shapes, self.lanes)
+        pe = _choices(self.site, "pe", self.fixed.pe, self.space.channels, self.space.pe)
+        simd = _choices(self.site, "simd", self.fixed.simd, self.space.reduction, None)
+        grid = np.stack(np.meshgrid(pe, simd, indexing="ij"), axis=-1).reshape(-1, 2)
+        grid = grid[np.lexsort((grid[:, 1], grid.prod(axis=1)))]
+        self.grid: NDArray[np.int64] = grid
+        tiles = -(-self.space.channels // grid[:, 0])
+        self.steps: NDArray[np.int64] = self.space.positions * tiles * -(-self.space.reduction // grid[:, 1])
+        self.spec: LayerKernel = self.site.kernel.of(
+            self.site.node.layer, self.site.shapes, self.site.quantizations, self.site.output_quantization, self.lanes,
+            fold=Fold(*map(int, grid[0])),
+        )  # fmt: skip
+
+    def options(self, cycles: int) -> list[Option]:
+        """Return the Pareto-optimal folds of at most ``cycles`` steps among those of the fewest multipliers."""
+        folds = [Fold(int(pe), int(simd)) for pe, simd in self.grid[self.steps <= cycles][:_NEAR_LEAST]]
+        for fold in folds:
+            if fold not in self.costs:
+                self.costs[fold] = estimate(self.spec.refolded(fold), self.target)
+        return _pareto([Option(fold, self.costs[fold]) for fold in folds])
+
+
+def _choices(site: Site, what: str, fixed: int | None, most: int, only: int | None) -> NDArray[np.int64]:
+    if fixed is not None and only is not None and fixed != only:
+        raise InputError(f"node {shown(site.node.name)} {what} must be the {only} lanes of its input, not {fixed}")
+    if fixed is not None and not 1 <= fixed <= most:
+        raise InputError(f"node {shown(site.node.name)} {what} must be 1 to {most}, not {fixed}")
+    if only is not None or fixed is not None:
+        return np.array([only if only is not None else fixed], np.int64)
+    return np.array(least_parts(most), np.int64)
+
+
+def least_parts(n: int) -> list[int]:
+    """Return the smallest ``k`` for every value that ``ceil(n / k)`` takes.
+
+    >>> least_parts(7)
+    [1, 2, 3, 4, 7]
+    """
+    parts = [1]
+    while parts[-1] < n:
+        groups = -(-n // parts[-1])
+        parts.append(-(-n // (groups - 1)))
+    return parts
+
+
+def _key(use: Resources) -> tuple[int, int, int, int]:
+    return use.multipliers, use.dsp, use.bram, use.lut
+
+
+def _pareto(options: Sequence[Option]) -> list[Option]:
+    kept: list[Option] = []
+    for option in sorted(options, key=lambda o: _key(o.use)):
+        key = _key(option.use)
+        if not any(all(a <= b for a, b in zip(_key(k.use), key, strict=True)) for k in kept):
+            kept.append(option)
+    return kept
+
+
+class Search:
+    """Finds the folds of a region's kernels.
+
+    Parameters
+    ----------
+    region : Region
+    target : Target
+    limits : mapping of str to int
+        The most of "multipliers", "dsp", "bram" and "lut" that may be used; what is not named is not limited.
+    fixed : mapping of str to PartialFold
+        Folds that the user has chosen, by node name.
+    """
+
+    def __init__(
+        self, region: Region, target: Target, limits: Mapping[str, int], fixed: Mapping[str, PartialFold]
+    ) -> None:
+        self.region, self.target, self.limits, self.fixed = region, target, dict(limits), dict(fixed)
+        self._menus: dict[tuple[int, tuple[int, ...]], _Menu] = {}
+
+    def _menu(self, i: int, lanes: tuple[int, ...]) -> _Menu:
+        key = (i, lanes)
+        if key not in self._menus:
+            site = self.region.sites[i]
+            self._menus[key] = _Menu(site, lanes, self.target, self.fixed.get(site.node.name, PartialFold()))
+        return self._menus[key]
+
+    def input_lanes(self, cycles: int) -> dict[str, int]:
+        """Return the fewest lanes at which every input of the region arrives within ``cycles``."""
+        lanes: dict[str, int] = {}
+        for name in self.region.inputs:
+            shape = self.region.shapes[name]
+            channels = shape[0]
+            pixels = math.prod(shape[1:])
+            lanes[name] = min(channels, -(-channels // max(1, cycles // pixels)))
+        return lanes
+
+    def folds(self, cycles: int) -> dict[str, Fold] | None:
+        """Return the folds of fewest resources with at most ``cycles`` steps a kernel, or ``None`` beyond the limits.
+
+        Fewest multipliers come first, then DSP blocks, block RAMs, look-up tables.
+        """
+        lanes = {name: 1 for name in self.region.shapes} | self.input_lanes(cycles)
+        picked: list[Option] = []
+        for _ in range(_ROUNDS):
+            menus: list[list[Option]] = []
+            for i, site in enumerate(self.region.sites):
+                menu = self._menu(i, tuple(lanes[s] for s in site.inputs))
+                options = menu.options(cycles)
+                if not options:
+                    return None
+                menus.append(options)
+                # A kernel without a choice of its own, and any in the first round, says at once what its reader gets.
+                if not picked or menu.space.pe is not None:
+                    lanes[site.output] = options[0].fold.pe
+            best = self._merge(menus)
+            if best is None:
+                return None
+            settled = [o.fold for o in picked] == [o.fold for o in best]
+            picked = best
+            for site, option in zip(self.region.sites, picked, strict=True):
+                lanes[site.output] = option.fold.pe
+            if settled:
+                break
+        return {site.node.name: o.fold for site, o in zip(self.region.sites, picked, strict=True)}
+
+    def least_interval(self) -> int | None:
+        """Return the least interval in cycles that the limits allow, or ``None`` if no folds fit them."""
+        most = max(int(self._menu(i, (1,) * len(site.inputs)).steps.max()) for i, site in enumerate(self.region.sites))
+        most = max(most, *(self._input_beats(name) for name in self.region.inputs))
+        if self.folds(most) is None:
+            return None
+        low, high = 0, most  # folds(high) is possible, folds(low) is not
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.folds(middle) is not None else (middle, high)
+        return high
+
+    def smallest(self) -> dict[str, Fold]:
+        """Return the folds of fewest resources, however long they take."""
+        folds = self.folds(1 << 62)
+        assert folds is not None
+        return folds
+
+    def _input_beats(self, name: str) -> int:
+        return math.prod(self.region.shapes[name])
+
+    def _merge(self, menus: Sequence[Sequence[Option]]) -> list[Option] | None:
+        """Return one option per menu with the least sum, in the order of `_key`, within the limits."""
+        sums: list[tuple[Resources, tuple[Option, ...]]] = [(Resources(), ())]
+        for options in menus:
+            grown = [(total + o.use, (*picks, o)) for total, picks in sums for o in options]
+            sums = []
+            front: list[tuple[int, int]] = []  # (bram, lut) of the sums kept, which come in order of multipliers
+            for total, picks in sorted(grown, key=lambda s: _key(s[0])):
+                if not total.within(self.limits):
+                    continue
+                if any(b <= total.bram and n <= total.lut for b, n in front):
+                    continue
+                front.append((total.bram, total.lut))
+                sums.append((total, picks))
+            sums = sums[:_MOST_SUMS]
+        return list(sums[0][1]) if sums else None

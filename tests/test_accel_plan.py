@@ -1,0 +1,351 @@
+"""Plans: optimal folds, buffers the stepper approves, what fits and what is refused."""
+
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import accel
+from accel import plan, shipped, stalls, stepper, targets
+from accel.errors import AccelError, CapacityError, InputError, ModelError, UnsupportedError
+from accel.fixedpoint import Quantization
+from accel.layers.conv import Conv
+from accel.layers.dense import Dense
+from accel.layers.dequantize import Dequantize
+from accel.layers.flatten import Flatten
+from accel.layers.max_pool import MaxPool
+from accel.layers.quantize import Quantize
+from accel.layers.reshape import Reshape
+from accel.layers.softmax import Softmax
+from accel.network import Builder
+from accel.plan.folds import PartialFold, least_parts
+from accel.plan.resources import Resources, estimate, memory_use, sum_of
+from accel.plan.sites import region
+from accel.schedule import closed_form
+from accel.schedule.base import Memory
+from accel.schedule.fold import Fold
+from accel.schedule.graph import TOP
+
+INT8 = Quantization(0.5, 3)
+
+
+def integer(layer, shape, seed=0):
+    """Return a contraction with random integer weights and its requantisation."""
+    rng = np.random.default_rng(seed)
+    drawn = {
+        name: rng.integers(-100, 100, s).astype(np.int64 if name == "bias" else np.int16)
+        for name, s in layer.weight_shapes().items()
+    }
+    return replace(layer, **drawn).quantized((shape,), (INT8,), INT8, 0.01)
+
+
+def conv(shape, m, k, **more):
+    return integer(Conv(in_channels=shape[0], out_channels=m, kernel=(k, k), **more), shape)
+
+
+def tiny(float_borders=True):
+    """Return conv, pool, flatten, dense: small enough to try every fold."""
+    b = Builder("tiny")
+    x = b.input("x", (2, 7, 6), None if float_borders else INT8)
+    if float_borders:
+        x = b.add(Quantize(quantization=INT8), x, name="quantize", quantization=INT8)
+    x = b.add(conv((2, 7, 6), 4, 3), x, name="conv", quantization=INT8)
+    x = b.add(MaxPool(kernel=(2, 2), stride=(2, 2)), x, name="pool", quantization=INT8)
+    x = b.add(Flatten(), x, name="flatten", quantization=INT8)
+    x = b.add(integer(Dense(in_features=16, out_features=5), (16,)), x, name="dense", quantization=INT8)
+    if float_borders:
+        x = b.add(Dequantize(quantization=INT8), x, name="dequantize")
+        x = b.add(Softmax(axis=0), x, name="softmax")
+    b.output(x)
+    return b.build()
+
+
+@pytest.fixture(scope="module")
+def lenet5():
+    return accel.load(str(shipped.path("lenet5_qdq")))
+
+
+def run_of(made, network, tensors=40, stall="none"):
+    graph = made.design(network).graph
+    ends = [(f"input {i}", f"output {i}") for i in range(len(graph.sources))]
+    return graph, stepper.step(
+        graph,
+        tensors,
+        source_stalls=[stalls.pattern(stall, 1, a) for a, _ in ends],
+        sink_stalls=[stalls.pattern(stall, 1, f"output {i}") for i in range(len(graph.sinks))],
+    )
+
+
+# The search
+
+
+@given(st.integers(1, 400))
+def test_least_parts_are_the_smallest_of_each_number_of_groups(n):
+    best = {}
+    for k in range(n, 0, -1):
+        best[-(-n // k)] = k
+    assert least_parts(n) == sorted(best.values())
+
+
+@pytest.mark.parametrize("multipliers", [2, 3, 5, 8, 13, 21, 40])
+def test_folds_within_a_budget_of_multipliers_are_the_best_of_all(multipliers):
+    """Against every pair of folds of both contractions, ragged ones included."""
+    made = plan.make(tiny(), target="ecp5-85f", budget={"multipliers": multipliers})
+    pixels = 5 * 4
+    best = min(
+        max(pixels * -(-4 // pe) * -(-18 // simd), -(-5 // pe2) * -(-16 // simd2))
+        for pe, simd in itertools.product(range(1, 5), range(1, 19))
+        for pe2, simd2 in itertools.product(range(1, 6), range(1, 17))
+        if pe * simd + pe2 * simd2 <= multipliers
+    )
+    pool = max(2 * 2 * 4 * -(-4 // made.kernels[0].pe), 7 * 6)  # of its own, and the input's beats at one lane
+    assert best <= made.bound_cycles <= max(best, pool)
+    assert made.resources["multipliers"] <= multipliers
+
+
+def test_lenet5_with_27_multipliers_takes_17_600_cycles_a_frame(lenet5):
+    made = plan.make(lenet5, target="ecp5-85f", budget={"multipliers": 27})
+    assert made.resources["multipliers"] <= 27
+    assert made.bound_cycles == 17_600
+    _, run = run_of(made, lenet5)
+    assert run.interval_cycles == 17_600
+    assert run.interval_cycles <= 18_000
+
+
+@pytest.mark.parametrize("name", ["lenet5", "cnn_small", "mlp"])
+@pytest.mark.parametrize(
+    "asked", [{}, {"fps": 800.0}, {"budget": {"multipliers": 30}}], ids=["balanced", "fps", "budget"]
+)
+def test_shipped_networks_run_at_their_bound(name, asked):
+    network = accel.load(str(shipped.path(f"{name}_qdq")))
+    made = plan.make(network, target="ecp5-85f", **asked)
+    graph, run = run_of(made, network)
+    assert run.interval_cycles <= 1.05 * graph.bound_cycles
+    assert run.interval_cycles == pytest.approx(made.interval_cycles, rel=0.01)
+    assert run.latency_cycles == made.latency_cycles
+    assert graph.bound_cycles == made.bound_cycles
+    part = targets.get("ecp5-85f")
+    use = sum_of(estimate(k.spec, part) for k in made.design(network).kernels)
+    share = 1.0 if asked else 0.7
+    assert use.dsp == made.resources["dsp"] <= share * part.dsp
+    assert use.bram == made.resources["bram"] <= share * part.bram
+    if "fps" in asked:
+        assert made.inferences_per_second >= 800
+
+
+def test_the_small_network_fits_the_smallest_part():
+    network = accel.load(str(shipped.path("cnn_small_qdq")))
+    made = plan.make(network, target="up5k")
+    assert made.significand_bits == 16
+    assert made.resources["dsp"] <= 8
+    assert made.resources["bram"] <= 30
+    assert {n.layer.requantize.significand_bits for n in made.integers(network) if n.layer.requantize} == {16}
+
+
+def test_closed_forms_are_the_steppers_or_within_two_per_cent():
+    for name in ("lenet5", "cnn_small", "mlp"):
+        network = accel.load(str(shipped.path(f"{name}_qdq")))
+        for budget in (10, 27, 100):
+            graph, run = run_of(plan.make(network, target="ecp5-85f", budget={"multipliers": budget}), network)
+            assert closed_form.interval_cycles(graph) == pytest.approx(run.interval_cycles, rel=0.02)
+            assert closed_form.interval_cycles(graph) <= run.interval_cycles
+            latency = stepper.step(graph, 1).latency_cycles
+            assert closed_form.latency_cycles(graph) <= latency
+            assert closed_form.latency_cycles(graph) == pytest.approx(latency, rel=0.02)
+
+
+# What the user fixes and asks
+
+
+def test_a_fold_that_is_given_is_kept(lenet5):
+    made = plan.make(
+        lenet5, target="ecp5-85f", fps=500, folds={"conv1": PartialFold(pe=3), "fc1": Fold(2, 7)}
+    )  # fmt: skip
+    folds = {k.name: (k.pe, k.simd) for k in made.kernels}
+    assert folds["conv1"][0] == 3
+    assert folds["fc1"] == (2, 7)
+    assert folds["pool1"][0] == 3  # a pool works on the lanes it is given
+
+
+def test_more_frames_a_second_take_more_multipliers(lenet5):
+    used = [plan.make(lenet5, target="ecp5-85f", fps=f).resources["multipliers"] for f in (200, 1000, 4000, 10_000)]
+    assert used == sorted(used)
+    assert used[0] < used[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"target": "ecp6"}, InputError, "no target is called 'ecp6'; did you mean 'ecp5'"),
+        ({"target": "ecp5", "budget": {"dps": 3}}, InputError, "no budget is called 'dps'; did you mean 'dsp'"),
+        ({"target": "ecp5", "budget": {"dsp": 0}}, InputError, "budget dsp must be positive, not 0"),
+        ({"target": "ecp5", "fps": -1.0}, InputError, "must be positive"),
+        ({"target": "ecp5", "folds": {"cnov": Fold()}}, InputError, "called 'cnov'; did you mean 'conv'"),
+        ({"target": "ecp5", "folds": {"conv": Fold(9, 1)}}, InputError, "node 'conv' pe must be 1 to 4, not 9"),
+        ({"target": "ecp5", "folds": {"conv": Fold(1, 19)}}, InputError, "node 'conv' simd must be 1 to 18, not 19"),
+        ({"target": "ecp5", "budget": {"multipliers": 1}}, CapacityError, "needs at least 2 multipliers where 1 may"),
+        ({"target": "ecp5-25f", "fps": 1e7}, CapacityError, r"must finish one every 7 cycles, .* at most .* frames"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_figures(options, error, message):
+    with pytest.raises(error, match=message):
+        plan.make(tiny(), **options)
+
+
+def test_what_does_not_fit_a_part_names_one_that_does(lenet5):
+    with pytest.raises(CapacityError, match=r"needs at least \d+ bram where 21 may be used on up5k; it fits gw2ar-18"):
+        plan.make(lenet5, target="up5k")
+
+
+def test_the_most_frames_that_a_refusal_names_can_be_had():
+    with pytest.raises(CapacityError) as refused:
+        plan.make(tiny(), target="ecp5-25f", fps=1e7)
+    most = float(str(refused.value).split("at most ")[1].split(" ")[0].replace(",", ""))
+    made = plan.make(tiny(), target="ecp5-25f", fps=most)
+    assert made.inferences_per_second >= most
+
+
+# Plans as files
+
+
+def test_a_plan_survives_its_file(lenet5):
+    made = plan.make(lenet5, target="ecp5-25f", fps=100)
+    again = plan.Plan.from_json(made.to_json())
+    assert again == made
+    a, b = made.design(lenet5), again.design(lenet5)
+    assert [k.name for k in a.kernels] == [k.name for k in b.kernels]
+    assert all(
+        np.array_equal(x.spec.schedule.need, y.spec.schedule.need) for x, y in zip(a.kernels, b.kernels, strict=True)
+    )
+    assert again.host_before == ("x_QuantizeLinear",)
+
+
+TINY_PLAN = plan.make(tiny(), target="ecp5").to_json()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_spoilt_plan_is_refused_in_one_line(data):
+    """Any other exception than ours would fail here; what is not refused still makes a design."""
+    spoilt = json.loads(TINY_PLAN)
+    where = spoilt if data.draw(st.booleans()) else spoilt["kernels"][0]
+    key = data.draw(st.sampled_from(sorted(set(where) - {"notes", "network", "name", "forks", "input_lanes"})))
+    where[key] = data.draw(st.sampled_from([None, -1, "?", [], {"a": 1}]))
+    message = ""
+    try:
+        plan.Plan.from_json(json.dumps(spoilt)).design(tiny())
+    except AccelError as error:
+        message = str(error)
+    assert "\n" not in message
+
+
+def test_a_plan_for_another_network_is_refused(lenet5):
+    made = plan.make(tiny(), target="ecp5")
+    with pytest.raises(ModelError, match=r"the plan is for network 'tiny' with 3 kernels; network .* has 7"):
+        made.design(lenet5)
+
+
+# From networks to kernels
+
+
+def test_what_stays_on_the_host_is_named():
+    made = plan.make(tiny(), target="ecp5")
+    assert made.host_before == ("quantize",)
+    assert made.host_after == ("dequantize", "softmax")
+    found = region(tiny())
+    assert [s.node.name for s in found.sites] == ["conv", "pool", "dense"]
+    assert found.inputs == ("quantize",)
+    assert found.outputs == ("dense",)
+    assert region(tiny(float_borders=False)).before == ()
+
+
+def test_a_flattened_image_travels_as_it_was():
+    found = region(tiny())
+    assert found.sites[2].shapes == ((4, 2, 2),)
+    assert found.streams["flatten"] == "pool"
+    design = plan.make(tiny(), target="ecp5").design(tiny())
+    assert design.inputs[0].channels == 2
+    assert design.outputs[0].channels == 5
+
+
+def test_several_readers_get_a_fork_and_buffers_that_keep_the_bound():
+    b = Builder("two heads")
+    x = b.input("x", (2, 8, 8), INT8)
+    trunk = b.add(conv((2, 8, 8), 3, 3), x, name="trunk", quantization=INT8)
+    left = b.add(conv((3, 6, 6), 4, 3), trunk, name="left", quantization=INT8)
+    right = b.add(conv((3, 6, 6), 2, 1), trunk, name="right", quantization=INT8)
+    b.output(left, right, trunk)
+    network = b.build()
+    made = plan.make(network, target="ecp5-25f")
+    assert set(made.forks) == {"trunk"}
+    assert len(made.forks["trunk"]) == 3
+    design = made.design(network)
+    assert [k.name for k in design.kernels] == ["trunk", "trunk fork", "left", "right"]
+    assert len([x for x in design.links if x.target[0] == TOP]) == 3
+    for stall in stalls.NAMES:
+        _, run = run_of(made, network, stall=stall)
+        assert [len(port[0]) for port in run.outputs] == [s.beats for s in design.outputs]
+    graph, run = run_of(made, network)
+    assert run.interval_cycles <= 1.05 * graph.bound_cycles
+
+
+def test_floats_amid_integers_are_refused_by_name():
+    b = Builder("island")
+    x = b.add(conv((2, 4, 4), 2, 1), b.input("x", (2, 4, 4), INT8), name="first", quantization=INT8)
+    x = b.add(Dequantize(quantization=INT8), x, name="leave")
+    x = b.add(Softmax(axis=0), x, name="softmax")
+    x = b.add(Quantize(quantization=INT8), x, name="enter", quantization=INT8)
+    b.output(b.add(conv((2, 4, 4), 2, 1), x, name="second", quantization=INT8))
+    with pytest.raises(UnsupportedError, match="node 'second' reads 'enter', which the host computes from integers"):
+        region(b.build())
+
+
+def test_layers_without_a_kernel_are_refused_by_name():
+    b = Builder("grouped")
+    x = b.input("x", (4, 5, 5), INT8)
+    b.output(b.add(conv((4, 5, 5), 4, 3, groups=2), x, name="grouped", quantization=INT8))
+    with pytest.raises(UnsupportedError, match="node 'grouped': kernel conv2d supports groups 1, not 2"):
+        region(b.build())
+    b = Builder("reshaped")
+    x = b.input("x", (4, 3, 2), INT8)
+    x = b.add(Reshape(shape=(2, 3, 4)), x, name="reshape", quantization=INT8)
+    b.output(b.add(conv((2, 3, 4), 1, 1), x, name="conv", quantization=INT8))
+    with pytest.raises(UnsupportedError, match="node 'reshape': no kernel computes 'Reshape'"):
+        region(b.build())
+    with pytest.raises(ModelError, match="quantise it first"):
+        region(accel.load("lenet5"))
+
+
+def test_sixteen_bits_are_refused_by_name():
+    wide = Quantization(0.1, 0, bits=16)
+    b = Builder("wide")
+    b.output(b.add(conv((2, 4, 4), 2, 1), b.input("x", (2, 4, 4), wide), name="conv", quantization=INT8))
+    with pytest.raises(UnsupportedError, match="activations of 2 to 8 bits; tensor 'x' has 16"):
+        region(b.build())
+
+
+# Parts
+
+
+@pytest.mark.parametrize("part", targets.registry().values(), ids=targets.registry())
+def test_parts_are_whole(part):
+    assert all(depth * bits <= part.bram_bits for depth, bits in part.bram_shapes)
+    assert part.source
+    assert targets.get(part.name) is part
+    assert targets.get(part.family).lut >= part.lut
+    assert part.multiplier_dsps(part.dsp_a_bits, part.dsp_b_bits) == 1
+    assert part.multiplier_dsps(part.dsp_b_bits, part.dsp_a_bits) == 1
+    assert part.multiplier_dsps(part.dsp_a_bits + 1, part.dsp_b_bits) == 2
+
+
+def test_memories_take_what_holds_them():
+    ecp5 = targets.get("ecp5")
+    assert memory_use(Memory("m", 1024, 36), ecp5) == Resources(bram=2)
+    assert memory_use(Memory("m", 1024, 18, copies=3), ecp5) == Resources(bram=3)
+    assert memory_use(Memory("m", 64, 40), ecp5).bram == 0  # LUT RAM, as measured with Yosys
+    assert memory_use(Memory("m", 65, 40), ecp5).bram == 2
+    assert memory_use(Memory("m", 64, 40), targets.get("up5k")).bram == 3
