@@ -43,6 +43,15 @@ def si(value: float | None, unit: str = "") -> str:
     return f"{number:.{decimals}f} {_PREFIXES[scale]}{unit}".strip()
 
 
+def rate(value: float | None) -> str:
+    """Return a rate or a ratio to three digits: prefixes for thousands, decimals below one.
+
+    >>> rate(0.1299), rate(68.4), rate(41_400), rate(None)
+    ('0.130', '68.4', '41.4 k', '–')
+    """
+    return si(value) if value is None or value >= 0.9995 or value <= 0 else f"{value:#.3g}"
+
+
 def count(value: int | None) -> str:
     """Return an exact count with thousands separators."""
     return NOTHING if value is None else f"{value:,}"
@@ -203,18 +212,15 @@ def report_grid(report: Report) -> Grid:
         (plain(layer.name), layer.op if layer.native else f"{layer.op} (host)", *figures(layer, layer.utilization))
         for layer in report.layers
     )
-    rate = "" if report.clock_hz is None else f" at {si(report.clock_hz, 'Hz')}"
+    clock = "" if report.clock_hz is None else f" at {si(report.clock_hz, 'Hz')}"
+    node = "" if report.node_nm is None else f", {report.node_nm:g} nm"
     throughput = report.inferences_per_second
     return Grid(
         title=f"{plain(report.network)} on {plain(report.machine)}, batch {report.batch}: {si(report.seconds, 's')}"
-        + ("" if throughput is None else f", {si(throughput)} inferences/s")
+        + ("" if throughput is None else f", {rate(throughput)} inferences/s")
         + ("" if report.joules is None else f", {si(report.joules, 'J')}"),
         columns=columns,
         rows=rows,
         totals=("total", "", *figures(report, report.utilization)),
-        notes=(
-            ", ".join(filter(None, (report.precision + rate, "" if report.node_nm is None else f"{report.node_nm:g} nm",
-                                    f"fidelity {report.fidelity}"))),
-            *map(plain, report.notes),
-        ),
-    )  # fmt: skip
+        notes=(f"{report.precision}{clock}{node}, fidelity {report.fidelity}", *map(plain, report.notes)),
+    )

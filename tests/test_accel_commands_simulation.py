@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from accel.app import cli
+from accel.app import catalogue, cli
 from accel.report import Report
 
 
@@ -24,6 +24,13 @@ def test_networks_lists_the_zoo(run):
     assert code == 0
     assert "resnet152" in out
     assert "11,513,626,624" in out
+
+
+def test_the_table_in_the_documentation_is_current():
+    document = (Path(__file__).parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
+    assert document == catalogue.networks(sources=True).markdown(), (
+        "write it again: accel networks --md docs/networks.md"
+    )
 
 
 def test_networks_shows_one(run):

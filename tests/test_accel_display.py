@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from accel.display import NOTHING, Column, Grid, percent, si
+from accel.display import NOTHING, Column, Grid, percent, rate, si
 from accel.layers.conv import Conv
 from accel.network import Builder
 
@@ -18,6 +18,11 @@ from accel.network import Builder
 )  # fmt: skip
 def test_si_prints_three_digits(value, text):
     assert si(value, "B") == text
+
+
+@pytest.mark.parametrize("value", ["0.0123", "0.999", "1.00", "12.3"])
+def test_a_rate_below_one_is_a_decimal(value):
+    assert rate(float(value)) == value
 
 
 def test_percent():

@@ -7,24 +7,30 @@ from collections.abc import Sequence
 import sim
 from accel import zoo
 from accel.display import NOTHING, Column, Grid, count, plain
+from accel.zoo import Published
 from sim.engine.machine import Machine
 from sim.validation import Row
 
 
-def networks() -> Grid:
-    """Return every network of the zoo: what it is and how large."""
+def networks(*, sources: bool = False) -> Grid:
+    """Return every network of the zoo: what it is, how large and, if asked, what its ``sources`` print of its size."""
     rows: list[tuple[str, ...]] = []
     for name in zoo.names():
         network = zoo.get(name)
-        rows.append((name, zoo.about(name), str(len(network.nodes)), count(network.macs), count(network.parameters)))
+        row = (name, zoo.about(name), str(len(network.nodes)), count(network.macs), count(network.parameters))
+        rows.append((*row, "; ".join(map(_printed, zoo.published(name)))) if sources else row)
     columns = (
-        Column("network"),
-        Column("what"),
-        Column("layers", True),
-        Column("MACs", True),
-        Column("parameters", True),
-    )
-    return Grid("", columns, tuple(rows), notes=("MACs are of one sample.",))
+        Column("network"), Column("what"), Column("layers", True), Column("MACs", True), Column("parameters", True),
+    )  # fmt: skip
+    if sources:
+        columns += (Column("published"),)
+    return Grid("The zoo" if sources else "", columns, tuple(rows), notes=("MACs are of one sample.",))
+
+
+def _printed(figure: Published) -> str:
+    printed = f"{float(figure.printed):,.0f}" if figure.printed.isdigit() else figure.printed
+    counted = f", {-figure.less:+,} here" if figure.less else ""
+    return f"{printed} {figure.quantity.replace('macs', 'MACs')}{counted}: {figure.source}"
 
 
 def machines() -> Grid:

@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from accel.display import Grid
+
 commands = typer.Typer()
 
 _Json = Annotated[str | None, typer.Option("--json", metavar="F", help="Write JSON to F; - prints it.")]
@@ -20,16 +22,19 @@ _MACHINE = "A name, a preset, FILE.toml or FILE.py."
 
 
 @commands.command()
-def networks(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=_NETWORK)] = None) -> None:
+def networks(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=_NETWORK)] = None,
+    markdown: _Markdown = None,
+) -> None:
     """List the networks of the zoo, or the layers of one."""
     import accel
-
-    if name is not None:
-        _show(accel.load(name))
-        return
     from accel.app import catalogue
+    from accel.display import network_grid
 
-    _show(catalogue.networks().rich())
+    if name is None:
+        _write_and_show(catalogue.networks(sources=markdown is not None), markdown)
+    else:
+        _write_and_show(network_grid(accel.load(name)), markdown)
 
 
 @commands.command()
@@ -135,14 +140,19 @@ def validate(
     with _progress() as say:
         say("published figures")
         rows = validation.validate(machine)
-    grid = catalogue.validation(rows)
+    _write_and_show(catalogue.validation(rows), markdown)
+    missed = [row.figure.name for row in rows if row.failed]
+    if missed:
+        raise CheckError(f"{len(missed)} published figures are missed: {', '.join(missed)}")
+
+
+def _write_and_show(grid: Grid, markdown: str | None) -> None:
+    from accel.app import files
+
     if markdown is not None:
         files.write(markdown, grid.markdown())
     if markdown != "-":
         _show(grid.rich())
-    missed = [row.figure.name for row in rows if row.failed]
-    if missed:
-        raise CheckError(f"{len(missed)} published figures are missed: {', '.join(missed)}")
 
 
 def _batches(text: str) -> list[int]:

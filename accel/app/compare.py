@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sim
-from accel.display import NOTHING, Column, Grid, percent, plain, si
+from accel.display import NOTHING, Column, Grid, percent, plain, rate, si
 from accel.errors import CapacityError, InputError, UnsupportedError, shown
 from accel.network import Network
 from accel.report import Report, totals_frame
@@ -115,7 +115,7 @@ class Comparison:
                 cells = (row.refusal, *[""] * (len(columns) - len(head) - 1))
             else:
                 cells = (
-                    si(report.seconds, "s"), si(report.inferences_per_second), si(report.joules, "J"),
+                    si(report.seconds, "s"), rate(report.inferences_per_second), si(report.joules, "J"),
                     percent(report.utilization), report.bound or NOTHING, si(report.dram_bytes, "B"),
                 )  # fmt: skip
                 if self.baseline is not None:
@@ -321,4 +321,4 @@ def geometric_mean(values: Iterable[float | None]) -> float | None:
 
 
 def _times(factor: float | None) -> str:
-    return NOTHING if factor is None else f"{si(factor)}x"
+    return NOTHING if factor is None else f"{rate(factor)}x"

@@ -92,7 +92,7 @@ def grouped_bars(label: str, groups: Sequence[tuple[str, Sequence[Bar]]], unit: 
 
 def roofline(label: str, roofs: Sequence[Roof], points: Sequence[Point]) -> str:
     """Return a log-log plot of MACs per second over MACs per byte of main memory, roofs and points."""
-    height, left, right, top, bottom = 420, 80, WIDTH - 20, 16, 376
+    height, left, right, top, bottom = 410, 80, WIDTH - 45, 16, 376
     rates = [p.rate for p in points] + [r.peak for r in roofs]
     x0, x1 = _decades([p.intensity for p in points])
     y0, y1 = _decades(rates)
@@ -104,7 +104,7 @@ def roofline(label: str, roofs: Sequence[Roof], points: Sequence[Point]) -> str:
     for decade in range(y0, y1 + 1):
         y = _position(10.0**decade, y0, y1, bottom, top)
         parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
-        parts.append(_text(left - 6, y + 4, si(10.0**decade, "MAC/s"), "end", "faint"))
+        parts.append(_text(left - 6, y + 4, _tick(decade, "MAC/s"), "end", "faint"))
     for roof in roofs:
         corners = [(10.0**x0, roof.peak), (10.0**x1, roof.peak)]
         if roof.bandwidth:
@@ -166,6 +166,14 @@ def _decades(values: Sequence[float]) -> tuple[int, int]:
     return low, max(low + 1, math.ceil(math.log10(max(usable)) + 0.01))
 
 
+def _tick(decade: int, unit: str) -> str:
+    """Return a power of ten without decimals, per byte without a prefix."""
+    if unit == "MAC/B":
+        return f"{10.0**decade:g} {unit}"
+    number, _, rest = si(10.0**decade, unit).partition(" ")
+    return f"{float(number):g} {rest}"
+
+
 def _position(value: float, low: int, high: int, start: float, end: float) -> float:
     return start + (math.log10(value) - low) / (high - low) * (end - start)
 
@@ -178,5 +186,5 @@ def _decade_lines(
     for decade in range(low, high + 1, step):
         x = _position(10.0**decade, low, high, left, right)
         lines.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom:.1f}" class="grid"/>')
-        lines.append(_text(x, bottom + 18 if below else top - 4, si(10.0**decade, unit), "middle", "faint"))
+        lines.append(_text(x, bottom + 18 if below else top - 4, _tick(decade, unit), "middle", "faint"))
     return lines
