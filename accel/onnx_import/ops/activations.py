@@ -12,6 +12,7 @@ from accel.layers.base import Layer
 from accel.layers.batch_norm import BatchNorm
 from accel.layers.clip import Clip
 from accel.layers.elu import Elu
+from accel.layers.exp import Exp
 from accel.layers.gelu import Gelu
 from accel.layers.hard_sigmoid import HardSigmoid
 from accel.layers.hard_swish import HardSwish
@@ -37,6 +38,7 @@ UNARY: dict[str, Callable[[Attributes], Layer]] = {
     "Sigmoid": lambda a: Sigmoid(),
     "HardSigmoid": lambda a: HardSigmoid(alpha=a.real("alpha", 0.2), beta=a.real("beta", 0.5)),
     "HardSwish": lambda a: HardSwish(),
+    "Exp": lambda a: Exp(),
     "Softplus": lambda a: Softplus(),
     "Tanh": lambda a: Tanh(),
 }
