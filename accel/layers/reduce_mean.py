@@ -20,7 +20,7 @@ class ReduceMean(Mean):
     axes : tuple of int
         Which axes, counted without the batch axis, in rising order.
     keepdims : bool
-        Whether they stay, of length one. If none is left the output is a vector of one element.
+        Whether they stay, of length one; if not, some axis must be left.
     """
 
     op: ClassVar[str] = "ReduceMean"
@@ -49,5 +49,5 @@ class ReduceMean(Mean):
             quantized_example("space, axes dropped", cls(axes=(1, 2), keepdims=False), ((5, 2, 3),), (UINT8,), UINT8),
             quantized_example("time", cls(axes=(0,), keepdims=False), ((6, 3),), (UINT4,), UINT4),
             quantized_example("channels", cls(axes=(0,)), ((3, 2, 2),), (UINT8,), INT8),
-            quantized_example("everything", cls(axes=(0, 1, 2), keepdims=False), ((2, 3, 2),)),
+            quantized_example("everything", cls(axes=(0, 1, 2)), ((2, 3, 2),)),
         )

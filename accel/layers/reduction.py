@@ -34,8 +34,10 @@ class Reduction(Layer):
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
         shape = only(shapes, self)
         axes = self.reduced(shape)
-        kept = (1 if i in axes else size for i, size in enumerate(shape) if self.keeps_axes or i not in axes)
-        return (tuple(kept) or (1,),)
+        kept = tuple(1 if i in axes else size for i, size in enumerate(shape) if self.keeps_axes or i not in axes)
+        if not kept:
+            raise ModelError(f"{self.op} must leave at least one axis of shape {shape}; keep axes, of length one")
+        return (kept,)
 
     def work(self, shapes: Sequence[Shape]) -> tuple[Work, ...]:
         shape = only(shapes, self)
@@ -54,9 +56,6 @@ class Reduction(Layer):
     def _over(self, x: Array) -> tuple[int, ...]:
         return tuple(axis + 1 for axis in self.reduced(x.shape[1:]))
 
-    def _finished(self, reduced: Array) -> Array:
-        return reduced if reduced.ndim > 1 else reduced[:, None]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mean(Reduction):
@@ -64,7 +63,7 @@ class Mean(Reduction):
 
     def forward(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         mean = np.mean(inputs[0], axis=self._over(inputs[0]), keepdims=self.keeps_axes)
-        return (self._finished(mean).astype(inputs[0].dtype),)
+        return (mean.astype(inputs[0].dtype),)
 
     def quantized(
         self,
@@ -81,7 +80,7 @@ class Mean(Reduction):
         assert self.requantize is not None
         centered = inputs[0].astype(np.int64) - quantizations[0].zero_point
         total = centered.sum(axis=self._over(centered), keepdims=self.keeps_axes)
-        return (self.requantize(self._finished(total)),)
+        return (self.requantize(total),)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,4 +88,4 @@ class Maximum(Reduction, Move):
     """The largest element along some axes."""
 
     def move(self, x: Array) -> Array:
-        return self._finished(np.max(x, axis=self._over(x), keepdims=self.keeps_axes))
+        return np.max(x, axis=self._over(x), keepdims=self.keeps_axes)
