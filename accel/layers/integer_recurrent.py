@@ -55,9 +55,7 @@ class IntegerRecurrent(Recurrent):
         output: Quantization,
         weight_scale: Array | float = 1.0,
     ) -> Self:
-        raise UnsupportedError(
-            f"{self.op} needs the formats of its cell to become an integer layer: run accel quantize"
-        )
+        raise self._without_formats()
 
     def in_formats(
         self,
@@ -107,6 +105,9 @@ class IntegerRecurrent(Recurrent):
         )
         layer._check_widths(inputs[0])
         return layer
+
+    def _without_formats(self) -> UnsupportedError:
+        return UnsupportedError(f"{self.op} has no integer form without the formats of its cell: run accel quantize")
 
     def _check_formats(self, cell: CellFormats) -> None:
         if len(cell.activations) != len(self.default_activations):
@@ -177,7 +178,8 @@ class IntegerRecurrent(Recurrent):
         )
 
     def integer(self, inputs: Sequence[Array], quantizations: Sequence[Quantization]) -> tuple[Ints, ...]:
-        assert self.cell is not None
+        if self.cell is None:
+            raise self._without_formats()
         assert self.weight is not None
         x = inputs[0].astype(np.int64) - quantizations[0].zero_point
         n, steps = x.shape[:2]
