@@ -17,15 +17,16 @@ _GRAPHS = (_A.GRAPH, _A.GRAPHS)
 
 def text_of(message: Message, field: str, what: str) -> str:
     """Return a string field of a protobuf message, refusing what is not UTF-8, not printable or too long."""
-    try:
-        text: str = getattr(message, field)
-    except UnicodeDecodeError:
-        raise ModelError(f"{what} must be text in UTF-8") from None
-    return checked_text(text, what)
+    return checked_text(getattr(message, field), what)
 
 
-def checked_text(text: str, what: str) -> str:
-    """Return ``text`` if it can be a name: printable and of bounded length."""
+def checked_text(text: str | bytes, what: str) -> str:
+    """Return ``text`` if it can be a name: printable and of bounded length.
+
+    Protobuf hands over bytes where a model's text is not UTF-8.
+    """
+    if isinstance(text, bytes):
+        raise ModelError(f"{what} must be text in UTF-8")
     if len(text) > MAX_NAME_CHARACTERS:
         raise ModelError(f"{what} must have at most {MAX_NAME_CHARACTERS:,} characters, not {len(text):,}")
     if not text.isprintable():

@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,6 @@ class Graph:
     nodes : list of RawNode
     reader : TensorReader
         For tensors in attributes.
-    metadata : dict of str to str
     dropped : int
         Nodes left out because no output depends on them.
     """
@@ -86,7 +85,6 @@ class Graph:
     constants: dict[str, tuple[NDArray[Any], int]]
     nodes: list[RawNode]
     reader: TensorReader
-    metadata: dict[str, str] = field(default_factory=dict[str, str])
     dropped: int = 0
 
 
@@ -134,13 +132,8 @@ def graph_of(source: Source) -> Graph:
     known = {i.name for i in inputs} | constants.keys()
     ordered = _ordered(nodes, known, outputs)
     live = _live(ordered, outputs)
-    metadata = {
-        text_of(entry, "key", "a metadata key"): entry.value
-        for entry in model.metadata_props
-        if entry.key.startswith("accel.")
-    }
     name = source.name or text_of(proto, "name", "the graph's name") or "network"
-    return Graph(name, opset, inputs, outputs, constants, live, reader, metadata, len(ordered) - len(live))
+    return Graph(name, opset, inputs, outputs, constants, live, reader, len(ordered) - len(live))
 
 
 def _inputs(proto: onnx.GraphProto, constants: dict[str, Any]) -> list[GraphInput]:
@@ -206,10 +199,7 @@ def _nodes(proto: onnx.GraphProto) -> list[RawNode]:
 
 
 def _names(raw: onnx.NodeProto, side: str) -> list[str]:
-    try:
-        return [checked_text(name, "a tensor's name") for name in getattr(raw, side)]
-    except UnicodeDecodeError:
-        raise ModelError("tensor names must be text in UTF-8") from None
+    return [checked_text(name, "a tensor's name") for name in getattr(raw, side)]
 
 
 def _ordered(nodes: list[RawNode], known: Iterable[str], outputs: list[str]) -> list[RawNode]:
