@@ -81,11 +81,6 @@ class Run:
         finished = self.finished[self.tensors // 2 - 1 :]
         return (int(finished[-1]) - int(finished[0])) / (len(finished) - 1)
 
-    @property
-    def binding(self) -> str:
-        """Name of the kernel that waited least: it sets the interval."""
-        return self.graph.names[int(self.stalls.sum(axis=1).argmin())]
-
 
 def step(
     graph: ScheduleGraph,

@@ -201,7 +201,7 @@ def chain(*steps, capacity=2, latency=3):
 def test_the_slowest_kernel_sets_the_interval_and_is_named():
     run = stepper.step(chain(3, 10, 4), 40)
     assert run.interval_cycles == 10
-    assert run.binding == "b"
+    assert run.graph.binding == "b"
     assert run.busy.tolist() == [120, 400, 160]
 
 

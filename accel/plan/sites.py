@@ -182,7 +182,7 @@ def _site(network: Network, node: Node, shapes: Mapping[str, Shape], streams: Ma
     try:
         kernel = schedule.for_layer(node.layer)
     except UnsupportedError as error:
-        raise UnsupportedError(f"node {shown(node.name)}: {error}") from None
+        raise UnsupportedError(f"node {shown(node.name)}: {error}", op=node.layer.op) from None
     return Site(
         node, kernel, inputs, tuple(shapes[s] for s in inputs), tuple(found[:-1]), node.outputs[0], found[-1]
     )  # fmt: skip

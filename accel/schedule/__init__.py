@@ -48,6 +48,6 @@ def for_layer(layer: Layer) -> type[LayerKernel]:
                 return kernel
             refusals.append(f"kernel {kernel.kind} supports {refusal}")
     if refusals:
-        raise UnsupportedError("; ".join(refusals))
+        raise UnsupportedError("; ".join(refusals), op=layer.op)
     known = ", ".join(sorted(op for k in kernels for op in k.ops))
-    raise UnsupportedError(f"no kernel computes {shown(layer.op)}; there are kernels for {known}")
+    raise UnsupportedError(f"no kernel computes {shown(layer.op)}; there are kernels for {known}", op=layer.op)

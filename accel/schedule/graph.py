@@ -99,3 +99,8 @@ class ScheduleGraph:
     def bound_cycles(self) -> int:
         """The least possible interval between tensors: that of the slowest kernel."""
         return max(s.bound_cycles for s in self.schedules)
+
+    @property
+    def binding(self) -> str:
+        """Name of the kernel that sets `bound_cycles`; of equals the first."""
+        return max(zip(self.names, self.schedules, strict=True), key=lambda named: named[1].bound_cycles)[0]
