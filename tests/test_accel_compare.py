@@ -90,8 +90,8 @@ def test_a_machine_row_states_what_it_is_and_how_well_it_is_validated(comparison
     assert fpga["precision"] == "float32"
     assert fpga["node"] == "28 nm"
     assert fpga["clock"] == "100 MHz"
-    assert re.fullmatch(r"\d+ figures within .* %(, \d+ missed)?", fpga["validated"])
-    assert toy["validated"] == "unvalidated"
+    assert re.match(r"published 0.00 % \(\d+\), measured \d\.\d+ % \(\d+\), ", fpga["largest error"])
+    assert toy["largest error"] == "unvalidated"
     assert toy["node"] == "–"
     assert (fpga["networks"], toy["networks"]) == ("4 of 4", "2 of 4")
     assert fpga["mean speedup"] == "1.00x"
@@ -99,6 +99,14 @@ def test_a_machine_row_states_what_it_is_and_how_well_it_is_validated(comparison
 
 def test_a_machine_with_other_parameters_is_not_validated():
     assert use_case.validation(sim.machine("fpga-tiled", tm=32)) == "unvalidated"
+
+
+def test_a_preset_is_validated_by_its_own_figures():
+    v100, k20m = (use_case.validation(sim.machine(name)) for name in ("v100", "k20m"))
+    assert "measured" in v100
+    assert "published" in k20m
+    assert "measured" not in k20m
+    assert use_case.validation(sim.machine("gpu")) == use_case.validation(sim.machine("a100"))
 
 
 def test_json_is_a_list_of_reports(comparison):

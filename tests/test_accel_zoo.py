@@ -1,9 +1,10 @@
 import time
 import tracemalloc
 
+import numpy as np
 import pytest
 
-from accel import zoo
+from accel import reference, zoo
 from accel.errors import InputError
 from accel.zoo import Published
 
@@ -37,6 +38,21 @@ class TestEveryNetwork:
 
     def test_holds_no_weights_until_asked(self, name):
         assert not zoo.get(name).has_weights
+
+
+SMALL = [n for n in zoo.names() if zoo.get(n).macs < 35e6 and zoo.get(n).parameters < 5e6]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_network_computes(name):
+    network = zoo.get(name).with_random_weights(seed=0)
+    rng = np.random.default_rng(0)
+    inputs = {i: rng.standard_normal((2, *network.tensors[i].shape), dtype=np.float32) for i in network.inputs}
+    outputs = reference.run(network, inputs)
+    assert {name: value.shape for name, value in outputs.items()} == {
+        name: (2, *network.tensors[name].shape) for name in network.outputs
+    }
+    assert all(np.isfinite(value).all() and np.ptp(value) > 0 for value in outputs.values())
 
 
 def test_weights_come_from_a_seed():

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,10 @@ from sim.engine.machine import Machine
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import RenderableType
+
+    from sim.validation import Row as PublishedRow
+
+_KINDS = ("published", "measured", "formula", "not gated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Comparison:
     baseline : str, optional
         The machine the others are measured against.
     validations : mapping of str to str
-        Of each machine, how its figures stand beside published ones, or "unvalidated".
+        Of each machine, its largest errors beside published figures, or "unvalidated".
     """
 
     rows: tuple[Row, ...]
@@ -128,11 +132,11 @@ class Comparison:
         """Return one row per machine: what it is, how it stands beside published figures, geometric means."""
         columns = [
             Column("machine"), Column("precision"), Column("node", True), Column("clock", True),
-            Column("peak", True), Column("validated"), Column("networks", True), Column("mean time", True),
-            Column("mean energy", True),
+            Column("peak", True), Column("networks", True), Column("mean time", True), Column("mean energy", True),
         ]  # fmt: skip
         if self.baseline is not None:
             columns += [Column("mean speedup", True), Column("mean energy gain", True)]
+        columns.append(Column("largest error"))
         shared = [case for case in self._by_case.values() if len(case) == len(self.machines)]
         rows = [self._machine_row(machine, shared) for machine in self.machines]
         notes = [
@@ -155,16 +159,16 @@ class Comparison:
             NOTHING if one is None or one.node_nm is None else f"{one.node_nm:g} nm",
             si(one.clock_hz, "Hz") if one else NOTHING,
             si(one.peak_macs_per_second, "MAC/s") if one else NOTHING,
-            self.validations[machine],
             done,
             si(geometric_mean(case[machine].seconds for case in shared), "s"),
             si(geometric_mean(case[machine].joules for case in shared), "J"),
         )
         if self.baseline is None:
-            return cells
+            return (*cells, self.validations[machine])
         speedups = [s for s in map(self.speedup, mine) if s is not None]
         gains = [g for g in map(self.energy_gain, mine) if g is not None]
-        return (*cells, _times(geometric_mean(speedups)), _times(geometric_mean(gains)))
+        means = (_times(geometric_mean(speedups)), _times(geometric_mean(gains)))
+        return (*cells, *means, self.validations[machine])
 
     def frame(self) -> pl.DataFrame:
         """Return one row per Report, columns named as its fields."""
@@ -295,19 +299,30 @@ def _row(network: Network, machine: Machine, batch: int) -> Row:
 
 
 def validation(machine: Machine) -> str:
-    """Return how a machine's figures stand beside published ones, in a few words, or "unvalidated"."""
+    """Return the largest errors of a machine's figures beside published ones, by kind of figure, or "unvalidated".
+
+    A figure counts for the very parameters it was published for: those of the machine, or of the preset it names.
+    """
+    default = sim.machines().get(machine.name)
+    if default is None or type(default) is not type(machine):
+        return "unvalidated"
+    errors: dict[str, list[float]] = {}
+    for row in _validated(machine.name):
+        preset = row.figure.arguments.get("preset")
+        reference = default if preset is None else sim.presets()[preset]
+        if reference.parameters == machine.parameters:
+            kind = row.figure.label if row.figure.gated else "not gated"
+            errors.setdefault(kind, []).append(abs(row.error))
+    kinds = [f"{kind} {percent(max(errors[kind]))} ({len(errors[kind])})" for kind in _KINDS if kind in errors]
+    return ", ".join(kinds) or "unvalidated"
+
+
+@cache
+def _validated(name: str) -> tuple[PublishedRow, ...]:
     from sim import validation as published
 
-    known = {**sim.machines(), **sim.presets()}.get(machine.title)
-    names = {file.machine for file in published.published().values()}
-    if known is None or known.parameters != machine.parameters or machine.title not in names:
-        return "unvalidated"
-    rows = [row for row in published.validate(machine.title) if row.figure.gated]
-    if not rows:
-        return "unvalidated"
-    worst = max(abs(row.error) for row in rows)
-    failed = sum(row.failed for row in rows)
-    return f"{len(rows)} figures within {percent(worst)}" + (f", {failed} missed" if failed else "")
+    files = published.published().values()
+    return tuple(published.validate(name)) if any(file.machine == name for file in files) else ()
 
 
 def geometric_mean(values: Iterable[float | None]) -> float | None:
