@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_LAZY = {"compare": "accel.app.compare", "load": "accel.loading"}
+_LAZY = {"compare": "accel.app.compare", "explore": "accel.app.explore", "load": "accel.loading"}
 """Where each function that `accel` offers itself lives; imported when it is first asked for."""
 _MODULES = ("reference",)
 """Modules that ``import accel`` is enough for."""

@@ -11,7 +11,7 @@ Sze, Chen, Yang, Emer, "Efficient Processing of Deep Neural Networks", Proc. IEE
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
 
@@ -80,10 +80,11 @@ class Work:
     ops: int = 0
 
 
-WORK_DTYPE = np.dtype([(f.name, np.int64) for f in fields(Work)])
+_NAMES = tuple(f.name for f in fields(Work))
+WORK_DTYPE = np.dtype([(name, np.int64) for name in _NAMES])
 """The flat record that jitted cost functions read; field names are those of `Work`."""
 
 
 def to_records(works: Iterable[Work]) -> NDArray[Any]:
     """Return Work as a structured array of `WORK_DTYPE`, shape (number of records,)."""
-    return np.array([tuple(int(v) for v in asdict(w).values()) for w in works], dtype=WORK_DTYPE)
+    return np.array([tuple(int(getattr(w, name)) for name in _NAMES) for w in works], dtype=WORK_DTYPE)

@@ -79,7 +79,11 @@ def prepare(m: Any) -> None:
     """
     m["peak_macs_per_cycle"] = m["tn"] * m["ti"]
     m["bytes_per_cycle"] = m["bandwidth_gbs"] * 1e9 / m["clock_hz"]
+    m["cycles_per_byte"] = 1 / m["bytes_per_cycle"]
+    m["nbin_positions"] = np.floor(m["nbin_bytes"] / (ELEMENT_BYTES * m["ti"]))
+    m["nbout_positions"] = np.floor(m["nbout_bytes"] / (ELEMENT_BYTES * m["tn"]))
     m["nfu_pj"] = _NFU_PJ / 256 * m["tn"] * m["ti"]
+    m["nfu_pj_per_output"] = m["nfu_pj"] / m["tn"]
     m["nbin_pj_per_byte"] = _NBIN_PJ / 32 * sram_growth(m["nbin_bytes"], _NBIN_BYTES, _EXPONENT)
     m["sb_pj_per_byte"] = _SB_PJ / 512 * sram_growth(m["sb_bytes"], _SB_BYTES, _EXPONENT)
     m["nbout_pj_per_byte"] = _NBOUT_PJ / 32 * sram_growth(m["nbout_bytes"], _NBOUT_BYTES, _EXPONENT)
@@ -97,9 +101,8 @@ def _strip(work: Any, m: Any, chunks: float) -> tuple[float, float]:
     p, q, u, v = work["p"], work["q"], work["stride_h"], work["stride_w"]
     span_r = (work["r"] - 1) * work["dilation_h"] + 1
     span_s = (work["s"] - 1) * work["dilation_w"] + 1
-    positions = np.floor(m["nbin_bytes"] / (ELEMENT_BYTES * m["ti"]))
-    sums = np.floor(m["nbout_bytes"] / (ELEMENT_BYTES * m["tn"]))
-    columns = max(1.0, min(q, sums, np.floor((positions - span_s) / v) + 1))
+    positions = m["nbin_positions"]
+    columns = max(1.0, min(q, m["nbout_positions"], np.floor((positions - span_s) / v) + 1))
     strips = ceil_div(q, columns)
     fetched_columns = q * work["s"]
     if positions >= span_s:
@@ -139,7 +142,7 @@ def _contracted(work: Any, m: Any) -> Cost:
     computing = steps * p * q * kernel * blocks * chunks
 
     columns, window = _strip(work, m, chunks)
-    together = max(1.0, min(blocks, np.floor(m["nbout_bytes"] / (ELEMENT_BYTES * m["tn"] * columns))))
+    together = max(1.0, min(blocks, np.floor(m["nbout_positions"] / columns)))
     block_bytes = chunks * m["ti"] * m["tn"] * kernel * ELEMENT_BYTES
     uses = n * work["t"] * p * ceil_div(q, columns)
     weights = work["weight"]
@@ -160,9 +163,9 @@ def _contracted(work: Any, m: Any) -> Cost:
     inputs = steps * work["c"] * window * passes
     outputs = steps * work["m"] * p * q
     dram = (inputs + weights + outputs) * ELEMENT_BYTES
-    moving = dram / m["bytes_per_cycle"]
+    moving = dram * m["cycles_per_byte"]
     first = min(m["sb_bytes"], block_bytes) + min(m["nbin_bytes"], chunks * m["ti"] * ELEMENT_BYTES)
-    filling = first / m["bytes_per_cycle"]
+    filling = first * m["cycles_per_byte"]
     cycles = np.ceil(max(computing, moving) + filling)
 
     nbin = (computing * m["ti"] + inputs) * ELEMENT_BYTES
@@ -205,12 +208,12 @@ def _streamed(work: Any, m: Any) -> Cost:
 def _vector(work: Any, m: Any, computing: float, inputs: float, native: float) -> Cost:
     outputs = work["n"] * work["ofmap"]
     dram = (inputs + outputs) * ELEMENT_BYTES
-    cycles = np.ceil(max(computing, dram / m["bytes_per_cycle"]))
+    cycles = np.ceil(max(computing, dram * m["cycles_per_byte"]))
     nbin = 2 * inputs * ELEMENT_BYTES
     nbout = 2 * outputs * ELEMENT_BYTES
     return Cost(
         0.0, cycles, computing, native, 0.0, cycles - computing, dram, nbin, 0.0, nbout,
-        computing * m["nfu_pj"] / m["tn"], nbin * m["nbin_pj_per_byte"], 0.0,
+        computing * m["nfu_pj_per_output"], nbin * m["nbin_pj_per_byte"], 0.0,
         nbout * m["nbout_pj_per_byte"], cycles * _CONTROL_PJ, dram * m["dram_pj_per_byte"],
     )  # fmt: skip
 
@@ -224,8 +227,8 @@ class Diannao(ClosedFormMachine):
     monotone: ClassVar[tuple[str, ...]] = ("bandwidth_gbs", "clock_hz")
     Cost: ClassVar[type[NamedTuple]] = Cost
     derived: ClassVar[tuple[str, ...]] = (
-        "peak_macs_per_cycle", "bytes_per_cycle", "nfu_pj", "nbin_pj_per_byte", "sb_pj_per_byte", "nbout_pj_per_byte",
-        "dram_pj_per_byte",
+        "peak_macs_per_cycle", "bytes_per_cycle", "cycles_per_byte", "nbin_positions", "nbout_positions", "nfu_pj",
+        "nfu_pj_per_output",         "nbin_pj_per_byte", "sb_pj_per_byte", "nbout_pj_per_byte", "dram_pj_per_byte",
     )  # fmt: skip
     prepare = staticmethod(prepare)
     cost = staticmethod(cost)

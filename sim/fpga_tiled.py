@@ -60,8 +60,8 @@ def _tiles(work: Any, m: Any) -> tuple[float, float]:
     span_s = (work["s"] - 1) * work["dilation_w"] + 1
     channels_in = min(m["tn"], work["c"])
     channels_out = min(m["tm"], work["m"])
-    in_elements = np.floor(m["input_buffer_bytes"] / (2 * ELEMENT_BYTES * channels_in))
-    out_elements = np.floor(m["output_buffer_bytes"] / (2 * ELEMENT_BYTES * channels_out))
+    in_elements = np.floor(m["input_half_elements"] / channels_in)
+    out_elements = np.floor(m["output_half_elements"] / channels_out)
     rows = min(m["tr"], p)
     rows = min(rows, out_elements, np.floor((np.floor(in_elements / span_s) - span_r) / u) + 1)
     if rows < 1:
@@ -78,6 +78,9 @@ def prepare(m: Any) -> None:
     """Fill what depends on the design alone."""
     m["peak_macs_per_cycle"] = m["tm"] * m["tn"]
     m["bytes_per_cycle"] = m["bandwidth_gbs"] * 1e9 / m["clock_hz"]
+    m["cycles_per_byte"] = 1 / m["bytes_per_cycle"]
+    m["input_half_elements"] = m["input_buffer_bytes"] / (2 * ELEMENT_BYTES)
+    m["output_half_elements"] = m["output_buffer_bytes"] / (2 * ELEMENT_BYTES)
     m["board_pj_per_cycle"] = m["board_watts"] / m["clock_hz"] * 1e12
     m["dram_pj_per_byte"] = PJ_PER_BYTE[int(m["memory"])]
 
@@ -115,11 +118,12 @@ def cost(work: Any, m: Any) -> Cost:
     if g * tiles_m * tiles_n > 2:
         weights *= n * work["t"] * blocks
     outputs = steps * out_channels * p * q
-    loading = (inputs + weights) * ELEMENT_BYTES / m["bytes_per_cycle"]
-    storing = outputs * ELEMENT_BYTES / m["bytes_per_cycle"]
+    loading = (inputs + weights) * ELEMENT_BYTES * m["cycles_per_byte"]
+    storing = outputs * ELEMENT_BYTES * m["cycles_per_byte"]
 
-    filling = loading / tiles_n + storing
-    waiting = max(0.0, loading - computing) * (tiles_n - 1) / tiles_n
+    first_share = 1 / tiles_n
+    filling = loading * first_share + storing
+    waiting = max(0.0, loading - computing) * (1 - first_share)
     cycles = np.ceil(computing + filling + waiting)
     dram = (inputs + weights + outputs) * ELEMENT_BYTES
     buffers = computing * (m["tn"] + m["tm"] * m["tn"] + 2 * m["tm"]) * ELEMENT_BYTES
@@ -148,7 +152,7 @@ def _streamed(work: Any, m: Any) -> Cost:
         return Cost(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     dram = n * (work["ifmap"] + work["weight"] + work["ofmap"]) * ELEMENT_BYTES
     computing = ops / m["host_ops_per_cycle"]
-    moving = dram / m["bytes_per_cycle"]
+    moving = dram * m["cycles_per_byte"]
     cycles = np.ceil(max(computing, moving))
     native = 1.0 if work["kind"] == MOVE else 0.0
     return Cost(
@@ -171,7 +175,8 @@ class FpgaTiled(ClosedFormMachine):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
     Cost: ClassVar[type[NamedTuple]] = Cost
     derived: ClassVar[tuple[str, ...]] = (
-        "peak_macs_per_cycle", "bytes_per_cycle", "board_pj_per_cycle", "dram_pj_per_byte"
+        "peak_macs_per_cycle", "bytes_per_cycle", "cycles_per_byte", "input_half_elements", "output_half_elements",
+        "board_pj_per_cycle", "dram_pj_per_byte",
     )  # fmt: skip
     prepare = staticmethod(prepare)
     cost = staticmethod(cost)

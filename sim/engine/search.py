@@ -9,16 +9,32 @@ from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
+from numba import prange
 from numpy.typing import NDArray
 
 from accel.errors import InputError
 from accel.expressions import Expression, parse
 from sim.engine.closed_form import ClosedFormMachine
+from sim.engine.jit import jit
 from sim.engine.parameters import checked_overrides
 from sim.engine.sweep import sweep
 
-CHUNK = 1 << 16
+CHUNK = 1 << 15
 """Designs priced at a time; bounds memory, whatever the size of the grid."""
+
+
+def _decode_loop(first: Any, template: Any, fields: Any, lengths: Any, values: Any, matrix: Any) -> None:
+    for d in prange(len(matrix)):
+        for j in range(len(template)):
+            matrix[d, j] = template[j]
+        rest = first + d
+        for a in range(len(fields)):
+            above = rest // lengths[a]
+            matrix[d, fields[a]] = values[a, rest - above * lengths[a]]
+            rest = above
+
+
+_decode = jit(_decode_loop, parallel=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +115,48 @@ class Grid:
 
     def records(self, first: int, count: int) -> NDArray[Any]:
         """Return the machine records of designs ``first`` to ``first + count``, derived fields not filled."""
-        records = self.machine.records(count)
-        rest = np.arange(first, first + count)
-        for name in reversed(self.columns):
-            values = self.columns[name]
-            rest, digit = np.divmod(rest, len(values))
-            records[name] = values[digit]
+        records = np.empty(count, dtype=self.machine.record_dtype())
+        self._fill(first, records)
         return records
 
+    def _fill(self, first: int, records: NDArray[Any]) -> None:
+        _decode(first, self._template, *self._digits, records.view(np.float64).reshape(len(records), -1))
+
+    @cached_property
+    def _template(self) -> NDArray[np.float64]:
+        return self.machine.records().view(np.float64)
+
+    @cached_property
+    def _digits(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """The field each axis sets, its length, and its values in a row; last axis first."""
+        names = list(reversed(self.columns))
+        fields = self.machine.record_dtype().names or ()
+        lengths = np.array([len(self.columns[name]) for name in names], dtype=np.int64)
+        values = np.zeros((len(names), lengths.max(initial=1)))
+        for row, name in zip(values, names, strict=True):
+            row[: len(self.columns[name])] = self.columns[name]
+        return np.array([fields.index(name) for name in names], dtype=np.int64), lengths, values
+
     def priced(self, works: NDArray[Any], counts: NDArray[np.float64]) -> Iterator[Chunk]:
-        """Yield every design in order, priced on ``works`` (see `sim.engine.sweep.sweep`) where feasible."""
+        """Yield every design in order, priced on ``works`` (see `sim.engine.sweep.sweep`) where feasible.
+
+        A chunk's arrays are overwritten by the next.
+        """
+        cls = type(self.machine)
+        every_record = np.empty(min(CHUNK, len(self)), dtype=cls.record_dtype())
+        every_total = np.empty((len(every_record), len(cls.Cost._fields)))
         for first in range(0, len(self), CHUNK):
-            records = self.records(first, min(CHUNK, len(self) - first))
+            count = min(CHUNK, len(self) - first)
+            records, totals = every_record[:count], every_total[:count]
+            self._fill(first, records)
             reason = self._first_broken(records)
             feasible = reason < 0
             if feasible.all():
-                totals = sweep(type(self.machine), works, counts, records)
+                sweep(cls, works, counts, records, totals)
             else:
-                totals = np.zeros((len(records), len(self.machine.Cost._fields)))
                 kept = records[feasible]
-                totals[feasible] = sweep(type(self.machine), works, counts, kept)
+                totals[~feasible] = 0
+                totals[feasible] = sweep(cls, works, counts, kept)
                 records[feasible] = kept
             yield Chunk(first, records, feasible, reason, totals)
 

@@ -27,6 +27,8 @@ def _sweep(works: Any, counts: Any, designs: Any, totals: Any) -> None:
     for d in prange(len(designs)):
         machine = designs[d]
         _prepare(machine)
+        for j in range(totals.shape[1]):
+            totals[d, j] = 0.0
         for k in range(len(works)):
             cost = _cost(works[k], machine)
             for j in range(len(cost)):
@@ -43,7 +45,11 @@ def _compiled(machine: type[ClosedFormMachine]) -> Callable[..., None]:
 
 
 def sweep(
-    machine: type[ClosedFormMachine], works: NDArray[Any], counts: NDArray[Any], designs: NDArray[Any]
+    machine: type[ClosedFormMachine],
+    works: NDArray[Any],
+    counts: NDArray[Any],
+    designs: NDArray[Any],
+    totals: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the summed cost of ``works`` for every design.
 
@@ -55,13 +61,16 @@ def sweep(
         How often each record occurs.
     designs : records of ``machine.record_dtype()``, shape (d,)
         Parameters filled; derived fields are filled here.
+    totals : float64 array, optional
+        Where to put the answer.
 
     Returns
     -------
     float64 array, shape (d, len(machine.Cost._fields))
     """
     announce_compilation(f"sweep {machine.name}")
-    totals = np.zeros((len(designs), len(machine.Cost._fields)))
+    if totals is None:
+        totals = np.empty((len(designs), len(machine.Cost._fields)))
     _compiled(machine)(works, counts, designs, totals)
     return totals
 
