@@ -12,12 +12,12 @@ from accel.network import Network
 __all__ = ["load"]
 
 
-def load(source: str | os.PathLike[str] | onnx.ModelProto, *, dims: Mapping[str, int] | None = None) -> Network:
+def load(source: str | os.PathLike[str] | bytes | onnx.ModelProto, *, dims: Mapping[str, int] | None = None) -> Network:
     """Return the network of an ONNX model.
 
     Parameters
     ----------
-    source : path or ModelProto
+    source : path, bytes or ModelProto
         Float, QDQ or QOperator, opset 7 and up.
     dims : mapping of str to int, optional
         Sizes for dimensions the model leaves open, by their names; the batch needs none.

@@ -19,7 +19,7 @@ from accel.onnx_import.reading import read
 from accel.onnx_import.values import Activation
 
 
-def imported(source: str | os.PathLike[str] | onnx.ModelProto, dims: Mapping[str, int]) -> Network:
+def imported(source: str | os.PathLike[str] | bytes | onnx.ModelProto, dims: Mapping[str, int]) -> Network:
     """Return the network of a model; see `accel.onnx_import.load`."""
     graph = graph_of(read(source))
     as_qdq(graph)

@@ -26,7 +26,7 @@ class Source:
     model : ModelProto
         Parsed, not yet checked.
     folder : Path, optional
-        Where external data may lie; ``None`` for a model handed over in memory.
+        Where external data may lie; ``None`` for a model in memory.
     name : str
         The file's stem, or the graph's name.
     """
@@ -36,7 +36,7 @@ class Source:
     name: str
 
 
-def read(source: str | os.PathLike[str] | onnx.ModelProto) -> Source:
+def read(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Source:
     """Return the parsed model.
 
     Raises
@@ -51,8 +51,10 @@ def read(source: str | os.PathLike[str] | onnx.ModelProto) -> Source:
         if size > MAX_MODEL_BYTES:
             raise ModelError(f"a model must have at most {MAX_MODEL_BYTES:,} bytes, not {size:,}")
         return Source(source, None, "")
+    if isinstance(source, bytes):
+        return Source(_parse(source, "the model"), None, "")
     path = Path(source)
-    return Source(_parse(_bytes_of(path), path), path.parent, path.stem)
+    return Source(_parse(_bytes_of(path), shown(path)), path.parent, path.stem)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -71,17 +73,17 @@ def _bytes_of(path: Path) -> bytes:
         raise InputError(f"model {shown(path)} cannot be read: {error.strerror}") from None
 
 
-def _parse(data: bytes, path: Path) -> onnx.ModelProto:
+def _parse(data: bytes, what: str) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
     except DecodeError:
         raise ModelError(
-            f"{shown(path)} is not an ONNX model: its bytes do not parse (truncated, or messages nested deeper than "
+            f"{what} is not an ONNX model: its bytes do not parse (truncated, or messages nested deeper than "
             f"{MAX_DEPTH})"
         ) from None
     if not model.HasField("graph"):
-        raise ModelError(f"{shown(path)} is not an ONNX model: it has no graph")
+        raise ModelError(f"{what} is not an ONNX model: it has no graph")
     return model
 
 

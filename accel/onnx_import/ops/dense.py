@@ -45,8 +45,8 @@ def matmul(site: Site) -> None:
     if isinstance(site.value(0), Const):
         raise ModelError("its first input must be computed and its second constant")
     weight = site.weights(1, "the second input")
-    if weight.array.ndim == 1:
-        raise ModelError("its second input must be a matrix, not a vector")
+    if weight.array.ndim < 2:
+        raise ModelError(f"its second input must be a matrix, not of shape {weight.array.shape}")
     if weight.array.ndim > 2:
         if any(d != 1 for d in weight.array.shape[:-2]):
             raise ModelError(f"its second input must be one matrix, not shape {weight.array.shape}")
