@@ -59,7 +59,7 @@ def test_every_transfer_is_noted_in_its_cycle(bench, name):
 
 @pytest.mark.cocotb
 def test_a_probe_sees_what_moves_inside(tmp_path):
-    watched = Design("register_slice", DESIGN.inputs, DESIGN.outputs, (Port("m", STREAM),))
+    watched = Design("register_slice", DESIGN.inputs, DESIGN.outputs, (Port("inner", STREAM),))
     given = drive("random", 3)
     (recording,) = Bench.build([RTL], [watched], tmp_path).run([given], limit_cycles=100_000)
     np.testing.assert_array_equal(recording.probes[0].cycles, recording.outputs[0].cycles)

@@ -31,8 +31,8 @@ class Design:
     module : str
     inputs, outputs : tuple of Port
     probes : tuple of Port
-        Streams inside the module that are watched: wires ``<prefix>_valid``, ``_ready`` and ``_data``, whose lanes are
-        not padded to bytes.
+        Streams inside the module that are watched: wires ``<prefix>_valid``, ``_ready`` and ``_payload``, whose lanes
+        are not padded to bytes. A prefix is a path: ``k0_conv2d.output_0_``.
     """
 
     module: str
@@ -135,7 +135,8 @@ def bench_verilog(designs: Sequence[Design]) -> str:
                 )
         for p, probe in enumerate(design.probes):
             name, bits = agent_name(d, "probe", p), probe.stream.lanes * probe.stream.bits
-            wires = ", ".join(f".{signal}(design{d}.{probe.prefix}_{signal})" for signal in ("valid", "ready", "data"))
+            inside = f"design{d}.{probe.prefix}"
+            wires = f".valid({inside}_valid), .ready({inside}_ready), .data({inside}_payload)"
             agents.append(f'  stream_probe #(.NAME("{name}"), .BITS({bits})) {name} (.clk(clk), .rst(rst), {wires});')
         lines += [*agents, f"  {design.module} design{d} ({', '.join(pins)});"]
     lines += [f"  assign done = {' & '.join(finished)};", "endmodule", ""]

@@ -4,6 +4,8 @@ module register_slice (
     input wire s_valid, output wire s_ready, input wire [15:0] s_data, input wire s_last,
     output reg m_valid, input wire m_ready, output reg [15:0] m_data, output reg m_last
 );
+    wire inner_valid = m_valid, inner_ready = m_ready;
+    wire [15:0] inner_payload = m_data;
     assign s_ready = !m_valid;
     always @(posedge clk)
         if (rst) m_valid <= 0;

@@ -1,0 +1,159 @@
+"""``accel build``: a generated design becomes a bitstream, with utilisation and Fmax against its clock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from accel import targets
+from accel.app import bitstream, manifest, tools
+from accel.app.manifest import Manifest
+from accel.errors import CapacityError, CheckError, shown
+
+FOLDER = "build"
+_SEED = "1"  # a fixed seed makes place and route give the same bits every time
+_FULL = (
+    "no Bels remaining",
+    "no BELs remaining",
+    "Unable to place",
+    "failed to place",
+    "Unable to find legal placement",
+)
+"""How nextpnr says that a part is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What `build` made.
+
+    Attributes
+    ----------
+    bitstream : Path
+    used, available : dict of str to int
+        By ``lut``, ``ff``, ``dsp``, ``bram``.
+    fmax_mhz, clock_mhz : float
+        Reached, and asked for.
+    critical_kernel : str or None
+        The kernel that most of the slowest path lies in; ``None`` if it lies in none.
+    seconds : dict of str to float
+        Of CPU, by stage: ``synthesis``, ``place_and_route``, ``pack``.
+    """
+
+    bitstream: Path
+    used: dict[str, int]
+    available: dict[str, int]
+    fmax_mhz: float
+    clock_mhz: float
+    critical_kernel: str | None
+    seconds: dict[str, float]
+
+    @property
+    def met(self) -> bool:
+        """Whether timing holds at the clock asked for."""
+        return self.fmax_mhz >= self.clock_mhz
+
+    @property
+    def critical(self) -> str:
+        """Where the slowest path lies, in words."""
+        return f"kernel {self.critical_kernel}" if self.critical_kernel else "no kernel: the links or the shell"
+
+    def __str__(self) -> str:
+        parts = ", ".join(
+            f"{self.used[resource]:,} of {self.available[resource]:,} {name}"
+            for resource, name in (("lut", "LUT"), ("ff", "FF"), ("dsp", "DSP"), ("bram", "block RAM"))
+        )
+        verdict = "meets" if self.met else "MISSES"
+        return (
+            f"{self.bitstream}: {parts}; Fmax {self.fmax_mhz:.1f} MHz {verdict} {self.clock_mhz:g} MHz "
+            f"({sum(self.seconds.values()):.0f} s of CPU)"
+        )
+
+
+def build(folder: Path, say: Callable[[str], None] = lambda line: None) -> BuildResult:
+    """Synthesise, place, route and pack the very files of a design; logs and reports stay in its ``build`` folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Made by ``accel generate``; refused if a file's hash differs from its manifest.
+    say : callable
+        Told what is about to run, in one line each.
+
+    Returns
+    -------
+    BuildResult
+        Also when timing is missed: `BuildResult.met` says so.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing.
+    CapacityError
+        If the design does not fit the part.
+    CheckError
+        If a tool fails.
+    """
+    design = manifest.read(folder)
+    flow = bitstream.family(design.family)
+    for tool in (tools.YOSYS, flow.placer, flow.packer):
+        tools.require(tool)
+        if not tool.compiled:
+            say(f"{tool.name} is compiled on its first use: once, a minute or more")
+    work = folder / FOLDER
+    work.mkdir(exist_ok=True)
+    seconds: dict[str, float] = {}
+    say("synthesis ...")
+    seconds["synthesis"] = synthesise(folder, design, work)
+    say("place and route ...")
+    seconds["place_and_route"] = _place(design, work)
+    say("pack ...")
+    config, packed = f"{design.name}{flow.config_suffix}", f"{design.name}{flow.bitstream_suffix}"
+    seconds["pack"] = tools.run(flow.packer, [config, packed], folder=work, log=work / "pack.log")
+    placed = flow.placed(work / "place.json", work / "synthesis.json")
+    critical = placed.critical_instance([kernel.instance for kernel in design.kernels])
+    return BuildResult(
+        work / packed,
+        placed.used,
+        placed.available,
+        placed.fmax_mhz,
+        design.clock_hz / 1e6,
+        design.names.get(critical, critical) if critical else None,
+        seconds,
+    )
+
+
+def synthesise(folder: Path, design: Manifest, work: Path) -> float:
+    """Synthesise a design's files into ``work`` and return the seconds of CPU it took.
+
+    Leaves the netlist (``NAME.json``), Yosys's statistics (``synthesis.json``) and its log (``synthesis.log``).
+    """
+    flow = bitstream.family(design.family)
+    source = os.path.relpath(folder, work)
+    script = "; ".join(
+        [
+            *(f"read_verilog {source}/{name}" for name in (design.core_file, design.shell_file)),
+            f"{flow.synthesis} -top {design.shell} -json {design.name}.json",
+            "tee -q -o synthesis.json stat -json",
+        ]
+    )
+    return tools.run(tools.YOSYS, ["-p", script], folder=work, log=work / "synthesis.log")
+
+
+def _place(design: Manifest, work: Path) -> float:
+    """Place and route the netlist in ``work`` and return the seconds of CPU it took."""
+    flow = bitstream.family(design.family)
+    arguments = [
+        *flow.part_options(targets.get(design.target).part),
+        *flow.place_options,
+        *("--json", f"{design.name}.json", flow.config_option, f"{design.name}{flow.config_suffix}"),
+        *("--report", "place.json", "--freq", f"{design.clock_hz / 1e6:g}", "--seed", _SEED),
+        "--timing-allow-fail",  # the verdict on timing is ours
+    ]
+    try:
+        return tools.run(flow.placer, arguments, folder=work, log=work / "place.log")
+    except CheckError as error:
+        if any(sign in str(error) for sign in _FULL):
+            raise CapacityError(f"design {shown(design.name)} does not fit {design.target}: {error}") from None
+        raise
