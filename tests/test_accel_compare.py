@@ -14,6 +14,8 @@ import sim
 from accel import zoo
 from accel.app import compare as use_case
 from accel.app import svg
+from accel.app.comparison import geometric_mean
+from accel.display import si
 from accel.errors import InputError, UnsupportedError
 from accel.layers.conv import Conv
 from accel.network import Builder
@@ -71,16 +73,32 @@ def test_speedup_is_against_the_baseline(comparison):
     assert comparison.speedup(mine["lenet5", 1, "toy"]) is None
 
 
+def test_networks_of_one_name_are_told_apart_by_how_they_were_given():
+    from accel import shipped
+
+    path = shipped.path("lenet5")
+    comparison = accel.compare(["lenet5", path], [Toy()])
+    assert [row.network for row in comparison.rows] == ["lenet5", str(path)]
+
+
 def test_a_baseline_left_out_of_the_machines_is_added_first():
     comparison = accel.compare("mlp", [Toy()], baseline="fpga-tiled")
     assert comparison.machines == ["fpga-tiled", "toy"]
 
 
+def test_a_machine_that_does_nothing_takes_no_mean_from_the_others():
+    comparison = accel.compare("lenet5", ["fpga-tiled", Toy()])
+    headings = [column.heading for column in comparison.machine_grid().columns]
+    fpga, toy = (dict(zip(headings, row, strict=True)) for row in comparison.machine_grid().rows)
+    assert fpga["mean time"] == si(comparison.rows[0].report.seconds, "s")
+    assert toy["mean time"] == "–"
+
+
 def test_geometric_means():
-    assert use_case.geometric_mean([1, 100]) == pytest.approx(10)
-    assert use_case.geometric_mean([]) is None
-    assert use_case.geometric_mean([1, None]) is None
-    assert use_case.geometric_mean([1, 0]) is None
+    assert geometric_mean([1, 100]) == pytest.approx(10)
+    assert geometric_mean([]) is None
+    assert geometric_mean([1, None]) is None
+    assert geometric_mean([1, 0]) is None
 
 
 def test_a_machine_row_states_what_it_is_and_how_well_it_is_validated(comparison):
@@ -186,7 +204,7 @@ def test_terminal_shows_both_tables(comparison):
         ("lenet5", {"baseline": "fpga-tile"}, "did you mean 'fpga-tiled'"),
         ("lenet5", {"batch": 0}, "batch must be positive, not '0'"),
         ([], {}, "a network"),
-        (["lenet5", "LeNet-5"], {}, "network 'lenet5' must be given once"),
+        (["lenet5", "lenet5"], {}, "network 'lenet5' must be given once"),
         ("lenet5", {"machines": ["fpga-tiled", "fpga-tiled"]}, "machine 'fpga-tiled' must be given once"),
     ],
 )

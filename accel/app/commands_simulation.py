@@ -102,11 +102,12 @@ def compare(
     """Price networks on machines, side by side."""
     from accel.app import compare as use_case
     from accel.app import files
+    from accel.app.comparison import Comparison
 
-    outputs: dict[str, Callable[[use_case.Comparison], str]] = {}
+    outputs: dict[str, Callable[[Comparison], str]] = {}
     for path, render in (
-        (html, use_case.Comparison.to_html), (markdown, use_case.Comparison.to_markdown),
-        (csv, use_case.Comparison.to_csv), (json, use_case.Comparison.to_json),
+        (html, Comparison.to_html), (markdown, Comparison.to_markdown),
+        (csv, Comparison.to_csv), (json, Comparison.to_json),
     ):  # fmt: skip
         if path is not None:
             files.check_writable(path)

@@ -1,168 +1,224 @@
-"""What a simulation did against what it should have done: every value, every cycle, and the first that differs."""
+"""Reports side by side: what a comparison holds and how it is shown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from accel.display import NOTHING, Column, Grid, percent, plain, rate, si
+from accel.report import Report, totals_frame
 
-from accel import beats
-from accel.layers.base import Shape
-from accel.schedule.base import Stream
-
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Expected:
-    """What a stream should carry, and when.
-
-    Attributes
-    ----------
-    what : str
-        The layer that writes it, or the port, as the model calls it.
-    stream : Stream
-    shape : tuple of int
-        Of the tensor it carries.
-    sequence : bool
-        Whether its channels come last.
-    values : int64 array, shape (tensors, beats, lanes)
-    cycles : int64 array, shape (tensors, beats)
-    """
-
-    what: str
-    stream: Stream
-    shape: Shape
-    sequence: bool
-    values: Ints
-    cycles: Ints
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.console import RenderableType
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """The first difference on a stream.
+class Row:
+    """One network on one machine at one batch size: a Report, or why there is none.
 
     Attributes
     ----------
-    what : str
-        The layer or port.
-    tensor : int
-        Number of the tensor.
-    index : tuple of int, optional
-        Of the value in its tensor; ``None`` if only cycles differ, or the value is padding.
-    expected, got : int, optional
-        The value; ``None`` if it never came, or values agree.
-    cycle : int, optional
-        In which it moved; ``None`` if it never did.
-    expected_cycle : int
-        In which it should have moved.
+    network, machine : str
+    batch : int
+    report : Report or None
+    refusal : str
+        In a few words: "unsupported: LRN".
+    reason : str
+        In a sentence.
     """
 
-    what: str
-    tensor: int
-    index: tuple[int, ...] | None
-    expected: int | None
-    got: int | None
-    cycle: int | None
-    expected_cycle: int
-
-    def __str__(self) -> str:
-        place = f"{self.what}, tensor {self.tensor}"
-        if self.index is not None:
-            place += f", index {self.index}"
-        if self.cycle is None:
-            return f"{place}: its transfer due in cycle {self.expected_cycle:,} never came"
-        if self.expected is not None:
-            return f"{place}: expected {self.expected}, got {self.got}, in cycle {self.cycle:,}"
-        return f"{place}: moved in cycle {self.cycle:,}, not in {self.expected_cycle:,}"
+    network: str
+    machine: str
+    batch: int
+    report: Report | None
+    refusal: str = ""
+    reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What was compared on one stream.
+@dataclass(frozen=True)
+class Comparison:
+    """Reports side by side.
 
     Attributes
     ----------
-    values, mismatches : int
-        Values compared, and those that differ or never came.
-    transfers, late : int
-        Transfers compared, and those in another cycle or missing.
-    first : Difference, optional
+    rows : tuple of Row
+        Network by network, batch by batch, machines in the order they were given.
+    baseline : str, optional
+        The machine the others are measured against.
+    validations : mapping of str to str
+        Of each machine, its largest errors beside published figures, or "unvalidated".
     """
 
-    values: int
-    mismatches: int
-    transfers: int
-    late: int
-    first: Difference | None
+    rows: tuple[Row, ...]
+    baseline: str | None
+    validations: dict[str, str]
 
     @property
-    def equal(self) -> bool:
-        """Whether every value and every cycle is as expected."""
-        return not self.mismatches and not self.late
+    def reports(self) -> list[Report]:
+        """The Reports there are."""
+        return [row.report for row in self.rows if row.report is not None]
 
+    @cached_property
+    def machines(self) -> list[str]:
+        """The machines' names, in order."""
+        return list(dict.fromkeys(row.machine for row in self.rows))
 
-def compare(expected: Expected, cycles: Ints, values: Ints | None) -> Tally:
-    """Return how the transfers seen on a stream differ from those expected.
+    @cached_property
+    def _by_case(self) -> dict[tuple[str, int], dict[str, Report]]:
+        cases: dict[tuple[str, int], dict[str, Report]] = {}
+        for row in self.rows:
+            of_case = cases.setdefault((row.network, row.batch), {})
+            if row.report is not None:
+                of_case[row.machine] = row.report
+        return cases
 
-    Parameters
-    ----------
-    expected : Expected
-    cycles : int64 array, shape (transfers,)
-        Fewer than expected if the run was cut off, or more.
-    values : int64 array, shape (transfers, lanes), optional
-        ``None`` at an input, where values are what was sent.
-    """
-    due = expected.cycles.reshape(-1)
-    seen = min(len(due), len(cycles))
-    missing = max(len(due), len(cycles)) - seen
-    other_cycle = cycles[:seen] != due[:seen]
-    lanes = expected.stream.lanes
-    wrong = np.zeros((seen, lanes), np.bool_)
-    if values is not None:
-        wrong = values[:seen] != expected.values.reshape(-1, lanes)[:seen]
-    late = int(np.count_nonzero(other_cycle)) + missing
-    mismatches = int(np.count_nonzero(wrong)) + (missing * lanes if values is not None else 0)
-    compared = len(due) * lanes if values is not None else 0
-    first = _first(expected, cycles, values, other_cycle, wrong) if late or mismatches else None
-    return Tally(compared, mismatches, len(due), late, first)
+    def speedup(self, row: Row) -> float | None:
+        """Return the baseline's seconds over the row's."""
+        return self._against(row, lambda report: report.seconds)
 
+    def energy_gain(self, row: Row) -> float | None:
+        """Return the baseline's joules over the row's."""
+        return self._against(row, lambda report: report.joules)
 
-def _first(
-    expected: Expected, cycles: Ints, values: Ints | None, other_cycle: NDArray[np.bool_], wrong: NDArray[np.bool_]
-) -> Difference:
-    """Return the first difference in value, or else in cycle, or else that transfers are missing."""
-    due = expected.cycles.reshape(-1)
-    per_tensor = expected.cycles.shape[1]
-    if wrong.any():
-        transfer, lane = (int(i) for i in np.argwhere(wrong)[0])
-    elif other_cycle.any():
-        transfer, lane = int(np.flatnonzero(other_cycle)[0]), None
-    else:
-        transfer, lane = min(len(due), len(cycles)), None
-    if transfer >= len(due):
-        return Difference(
-            expected.what, len(expected.cycles), None, None, None, int(cycles[transfer]), int(due[-1]) + 1
+    def _against(self, row: Row, figure: Callable[[Report], float | None]) -> float | None:
+        reference = self._by_case[row.network, row.batch].get(self.baseline or "")
+        if reference is None or row.report is None:
+            return None
+        theirs, ours = figure(reference), figure(row.report)
+        return theirs / ours if theirs and ours else None
+
+    def grid(self) -> Grid:
+        """Return one row per network, batch and machine."""
+        columns = [
+            Column("network"), Column("batch", True), Column("machine"), Column("time", True),
+            Column("inferences/s", True), Column("energy", True), Column("use", True), Column("bound"),
+            Column("DRAM", True),
+        ]  # fmt: skip
+        if self.baseline is not None:
+            columns += [Column("speedup", True), Column("energy gain", True)]
+        rows: list[tuple[str, ...]] = []
+        for row in self.rows:
+            head = (plain(row.network), str(row.batch), plain(row.machine))
+            report = row.report
+            if report is None:
+                cells = (row.refusal, *[""] * (len(columns) - len(head) - 1))
+            else:
+                cells = (
+                    si(report.seconds, "s"), rate(report.inferences_per_second), si(report.joules, "J"),
+                    percent(report.utilization), report.bound or NOTHING, si(report.dram_bytes, "B"),
+                )  # fmt: skip
+                if self.baseline is not None:
+                    cells += (_times(self.speedup(row)), _times(self.energy_gain(row)))
+            rows.append((*head, *cells))
+        refused = [row for row in self.rows if row.report is None]
+        reasons = [f"{plain(row.network)} on {plain(row.machine)}, batch {row.batch}: {row.reason}" for row in refused]
+        return Grid("", tuple(columns), tuple(rows), notes=("Time, energy and DRAM are of the whole batch.", *reasons))
+
+    def machine_grid(self) -> Grid:
+        """Return one row per machine: what it is, how it stands beside published figures, geometric means."""
+        columns = [
+            Column("machine"), Column("precision"), Column("node", True), Column("clock", True),
+            Column("peak", True), Column("networks", True), Column("mean time", True), Column("mean energy", True),
+        ]  # fmt: skip
+        if self.baseline is not None:
+            columns += [Column("mean speedup", True), Column("mean energy gain", True)]
+        columns.append(Column("largest error"))
+        able = {row.machine for row in self.rows if row.report is not None}
+        shared = [case for case in self._by_case.values() if len(case) == len(able)]
+        rows = [self._machine_row(machine, shared) for machine in self.machines]
+        cases = f"{len(shared)} of {len(self._by_case)} cases"
+        notes = [
+            "Largest error: beside so many published, measured or recomputed figures; accel validate lists them.",
+            f"Mean time and energy: geometric, over the {cases} done by every machine that does any.",
+        ]
+        if self.baseline is not None:
+            notes.append(
+                f"Mean speedup and energy gain: geometric, over the cases done here and by {plain(self.baseline)}."
+            )
+        return Grid("", tuple(columns), tuple(rows), notes=tuple(notes))
+
+    def _machine_row(self, machine: str, shared: Sequence[dict[str, Report]]) -> tuple[str, ...]:
+        mine = [row for row in self.rows if row.machine == machine]
+        reports = [row.report for row in mine if row.report is not None]
+        one = reports[0] if reports else None
+        done = f"{len(reports)} of {len(mine)}"
+        cells = (
+            plain(machine),
+            one.precision if one else NOTHING,
+            NOTHING if one is None or one.node_nm is None else f"{one.node_nm:g} nm",
+            si(one.clock_hz, "Hz") if one else NOTHING,
+            si(one.peak_macs_per_second, "MAC/s") if one else NOTHING,
+            done,
+            si(geometric_mean(case[machine].seconds for case in shared if reports), "s"),
+            si(geometric_mean(case[machine].joules for case in shared if reports), "J"),
         )
-    tensor, beat = divmod(transfer, per_tensor)
-    cycle = int(cycles[transfer]) if transfer < len(cycles) else None
-    if lane is None or values is None:
-        return Difference(expected.what, tensor, None, None, None, cycle, int(due[transfer]))
-    try:
-        index = beats.index_of(beat, lane, expected.stream, expected.shape, sequence=expected.sequence)
-    except IndexError:
-        index = None
-    return Difference(
-        expected.what, tensor, index, int(expected.values[tensor, beat, lane]), int(values[transfer, lane]), cycle,
-        int(due[transfer]),
-    )  # fmt: skip
+        if self.baseline is None:
+            return (*cells, self.validations[machine])
+        speedups = [s for s in map(self.speedup, mine) if s is not None]
+        gains = [g for g in map(self.energy_gain, mine) if g is not None]
+        means = (_times(geometric_mean(speedups)), _times(geometric_mean(gains)))
+        return (*cells, *means, self.validations[machine])
+
+    def frame(self) -> pl.DataFrame:
+        """Return one row per Report, columns named as its fields."""
+        return totals_frame(self.reports)
+
+    def to_json(self) -> str:
+        """Return the list of Reports as JSON text."""
+        return json.dumps([report.to_dict() for report in self.reports], indent=2, allow_nan=False)
+
+    def to_csv(self) -> str:
+        """Return one line per row, figures in base units; refused rows say why in the last column."""
+        import csv
+        import io
+
+        names = (
+            "seconds", "cycles", "inferences_per_second", "joules", "utilization", "bound", "dram_bytes",
+            "sram_bytes", "precision", "clock_hz", "node_nm",
+        )  # fmt: skip
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["network", "batch", "machine", *names, "speedup", "energy_gain", "validated", "refusal"])
+        for row in self.rows:
+            figures = [None if row.report is None else getattr(row.report, name) for name in names]
+            gains = (self.speedup(row), self.energy_gain(row))
+            head = (plain(row.network), row.batch, plain(row.machine))
+            writer.writerow([*head, *figures, *gains, self.validations[row.machine], row.reason])
+        return text.getvalue()
+
+    def to_markdown(self) -> str:
+        """Return both tables as Markdown."""
+        return f"{self.grid().markdown()}\n{self.machine_grid().markdown()}"
+
+    def to_html(self) -> str:
+        """Return one self-contained page with the tables and plots."""
+        from accel.app.html import comparison_page
+
+        return comparison_page(self)
+
+    def __rich__(self) -> RenderableType:
+        from rich.console import Group
+
+        return Group(self.grid().rich(), self.machine_grid().rich())
+
+    def _repr_html_(self) -> str:
+        return self.grid().html() + self.machine_grid().html()
 
 
-def total(tallies: Sequence[Tally]) -> Tally:
-    """Return the sum, with the first of the first differences."""
-    return Tally(
-        sum(t.values for t in tallies), sum(t.mismatches for t in tallies), sum(t.transfers for t in tallies),
-        sum(t.late for t in tallies), next((t.first for t in tallies if t.first is not None), None),
-    )  # fmt: skip
+def geometric_mean(values: Iterable[float | None]) -> float | None:
+    """Return the geometric mean; ``None`` without values or where one is missing or not positive."""
+    logs: list[float] = []
+    for value in values:
+        if value is None or value <= 0:
+            return None
+        logs.append(math.log(value))
+    return math.exp(math.fsum(logs) / len(logs)) if logs else None
+
+
+def _times(factor: float | None) -> str:
+    return NOTHING if factor is None else f"{rate(factor)}x"

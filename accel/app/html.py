@@ -11,7 +11,7 @@ from accel.display import plain, report_grid, si
 from accel.report import Report
 
 if TYPE_CHECKING:
-    from accel.app.compare import Comparison, Row
+    from accel.app.comparison import Comparison, Row
 
 _BOUNDS = ("compute", "dram", "host", "overhead")
 """Bounds whose colours are the same in every report; others follow."""
