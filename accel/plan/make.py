@@ -231,7 +231,7 @@ class _Planner:
         needs = needs or f"more than {_listed(self.limits)}"
         fitting = [t.name for t in sorted(targets.registry().values(), key=lambda t: t.lut) if self._fits_part(t)]
         option = f"it fits {fitting[0]}" if fitting else "it fits no listed part whole"
-        return f"network {shown(self.network)} needs at least {needs} on {self.part.name}; {option}"
+        return f"network {shown(self.network)} with its smallest folds needs {needs} on {self.part.name}; {option}"
 
     def _fits_part(self, part: Target) -> bool:
         smallest = Search(self.region, part, {}, self.fixed).smallest()

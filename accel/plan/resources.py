@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from accel.schedule.base import KernelSpec, Memory
 from accel.targets import Target
 
-_LUT_RAM_DEPTH = 64
-"""Yosys gives RAMs of 64 words and fewer to LUT RAM on parts that have it (64 x 40 bits on ECP5 goes there)."""
-_ROM_LUT_BITS = 1024
-"""Constants up to this size become logic."""
-_CONTROL_LUT, _CONTROL_FF = 150, 120
-"""A sequencer with its handshakes."""
+_MUX_BIT_COST = 0.5
+"""What Yosys's memory mapping counts for a bit of a multiplexer over banks."""
+_LUT_PER_BIT = 2
+"""Look-up tables of a bit of an adder or comparator with what is selected before it."""
+_CONTROL_LUT, _CONTROL_FF = 200, 200
+"""A sequencer with its tables, counters and handshakes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,32 @@ class Resources:
 
 
 def memory_use(memory: Memory, target: Target) -> Resources:
-    """Return what a memory takes: block RAM, LUT RAM, or logic.
+    """Return what a memory takes: block RAM, LUT RAM, or logic, whichever Yosys's memory mapping counts least for.
 
-    The rule is that of Yosys's memory mapping as measured: shallow RAMs go to LUT RAM where there is any and to
-    flip-flops where there is none and they are tiny; small constants become logic; all else takes block RAM.
+    References
+    ----------
+    Yosys 0.70: pass memory_libmap, and the library files of each family; held against its results in a test.
     """
     bits = memory.depth * memory.bits
+    choices: list[tuple[float, Resources]] = []
     if memory.initialised:
-        if bits <= _ROM_LUT_BITS or memory.depth <= 4:
-            return _times(Resources(lut=-(-bits // (1 << target.lut_inputs))), memory.copies)
-    elif target.lut_ram_bits and memory.depth <= _LUT_RAM_DEPTH:
-        banks = -(-memory.depth // target.lut_ram_bits)
-        # A dual-port LUT RAM also spends look-up tables on its write port, and a multiplexer over its banks.
-        return _times(Resources(lut=memory.bits * (3 * banks + 1) // 2 + memory.bits * (banks - 1)), memory.copies)
-    elif memory.depth <= 4:
-        return _times(Resources(lut=bits, ff=bits), memory.copies)
-    return _times(Resources(bram=target.memory_brams(memory.depth, memory.bits)), memory.copies)
+        lut = -(-2 * bits // (1 << target.lut_inputs))
+        choices.append((bits * target.rom_bit_cost, Resources(lut=lut)))
+    else:
+        choices.append((bits, Resources(lut=bits, ff=bits)))
+        cell = target.lut_ram
+        if cell is not None:
+            banks, cells = -(-memory.depth // cell.depth), -(-memory.bits // cell.bits)
+            mux = (banks - 1) * memory.bits
+            use = Resources(lut=banks * cells * cell.lut + mux)
+            choices.append((banks * cells * cell.cost + _MUX_BIT_COST * mux, use))
+    if memory.clocked:
+        banks, across = target.memory_shape(memory.depth, memory.bits)
+        mux = (banks - 1) * memory.bits
+        use = Resources(lut=mux, bram=banks * across)
+        choices.append((banks * across * target.bram_cost + _MUX_BIT_COST * mux, use))
+    _, use = min(choices, key=lambda c: c[0])
+    return _times(use, memory.copies)
 
 
 def _times(use: Resources, copies: int) -> Resources:
@@ -66,8 +76,9 @@ def _times(use: Resources, copies: int) -> Resources:
 def estimate(spec: KernelSpec, target: Target) -> Resources:
     """Return what a kernel takes.
 
-    DSP blocks and block RAMs follow the part's shapes. Logic is an estimate: a look-up table per bit of every adder,
-    comparator and multiplexer (two thirds of one where they have six inputs), a register behind each, and a sequencer.
+    DSP blocks and block RAMs follow the part's shapes. Logic is an estimate: `_LUT_PER_BIT` look-up tables a bit of
+    every adder, comparator and multiplexer (two thirds of that where they have six inputs), a register behind each,
+    and a sequencer; within a third of what synthesis gives for LeNet-5.
     """
     total = Resources(multipliers=spec.multipliers["mac"][0] if "mac" in spec.multipliers else 0)
     lut, ff = _CONTROL_LUT, _CONTROL_FF
@@ -77,7 +88,7 @@ def estimate(spec: KernelSpec, target: Target) -> Resources:
         lut += 0 if dsps else count * a_bits * b_bits
         ff += count * (a_bits + b_bits)
     for count, bits in spec.adders.values():
-        lut += count * bits
+        lut += _LUT_PER_BIT * count * bits
         ff += count * bits
     total += Resources(lut=lut if target.lut_inputs < 6 else lut * 2 // 3, ff=ff)
     for memory in spec.memories:

@@ -114,13 +114,24 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A memory a kernel has: ``depth`` words of ``bits``, ``copies`` of it; with contents at power-up or not."""
+    """A memory a kernel has: ``copies`` of ``depth`` words of ``bits``.
+
+    Attributes
+    ----------
+    name : str
+    depth, bits, copies : int
+    initialised : bool
+        It holds constants and is never written.
+    clocked : bool
+        It is read with a clock, as block RAM must be.
+    """
 
     name: str
     depth: int
     bits: int
     copies: int = 1
     initialised: bool = False
+    clocked: bool = True
 
 
 class KernelSpec(ABC):

@@ -44,6 +44,14 @@ class Taps:
     column: Ints
 
     @cached_property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Lanes by the beats they read: lanes that always read the same beat share one copy of the input buffer."""
+        found: dict[bytes, list[int]] = {}
+        for lane in range(self.offset.shape[1]):
+            found.setdefault(np.ascontiguousarray(self.offset[:, lane]).tobytes(), []).append(lane)
+        return tuple(tuple(lanes) for lanes in found.values())
+
+    @cached_property
     def fixed_channels(self) -> tuple[int, ...] | None:
         """Each lane's channel within the beat where it never changes, so that no lane select is needed."""
         first = self.channel[0]
@@ -86,7 +94,7 @@ class Conv2d(LayerKernel):
         Channels an input beat carries.
     fold : Fold
     capacity : int
-        Beats of each lane's copy of the input buffer, a power of two.
+        Beats of each copy of the input buffer, a power of two; `Taps.groups` says which lanes share one.
     requantizer : Requantizer
         How the output multiplication is built.
 
@@ -361,15 +369,14 @@ class Conv2d(LayerKernel):
         constants = self.bias_bits * bool(self.bias.any()) + self.multiplier_bits * (not self.uniform_multiplier)
         return (
             Memory("weights", depth, pe * simd * self.weight_bits, initialised=True),
-            Memory("input", self.capacity, self.in_lanes * self.input.bits, copies=simd),
-            Memory("output", self.slots, pe * self.output.bits),
+            Memory("input", self.capacity, self.in_lanes * self.input_range.bits, copies=len(self.taps.groups)),
+            Memory("output", self.slots, pe * self.output.bits, clocked=False),
             *((Memory("constants", self.tiles, pe * constants, initialised=True),) if constants else ()),
-            *((Memory("taps", self.reduction_steps, self._tap_bits, initialised=True),) if self._tap_bits else ()),
         )
 
     @property
     def _tap_bits(self) -> int:
-        """Width of the read table: what of offset, channel and, under padding, kernel row and column varies."""
+        """Width of what a sequence of reads takes: offset, channel and, under padding, kernel row and column."""
         taps = self.taps
         tables = [] if taps.beats_per_step is not None else [taps.offset]
         if taps.fixed_channels is None:
@@ -388,11 +395,13 @@ class Conv2d(LayerKernel):
     @property
     def adders(self) -> Mapping[str, tuple[int, int]]:
         pe, simd = self.fold.pe, self.fold.simd
-        selected = 1 if self.taps.fixed_channels is not None else self.in_lanes
+        selected = 0 if self.taps.fixed_channels is not None else self.in_lanes - 1
         return {
             "zero point": (self.in_lanes, self.input_range.bits),
             "select": (simd * selected, self.input_range.bits),
-            "address": (simd, self.capacity.bit_length()),
+            "mask": (simd if self.sliding.padded else 0, self.input_range.bits),
+            "address": (len(self.taps.groups), self.capacity.bit_length()),
+            "taps": (1, self._tap_bits),
             "tree": (pe * (simd - 1), self.input_range.bits + self.weight_bits + 2),
             "accumulate": (pe, self.accumulator.bits),
             **requantizer_adders(self.requantizer, pe, self.total.bits, self.product_bits, self.output.bits),

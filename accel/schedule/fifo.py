@@ -68,7 +68,7 @@ class Fifo(KernelSpec):
     @property
     def memories(self) -> tuple[Memory, ...]:
         width = self.stream.lanes * self.stream.bits
-        return (Memory("input", self.depth, width), Memory("output", self.schedule.slots[0], width))
+        return (Memory("input", self.depth, width), Memory("output", self.schedule.slots[0], width, clocked=False))
 
     @property
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:

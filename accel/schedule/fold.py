@@ -108,7 +108,8 @@ def requantizer_adders(
     return {
         "bias": (units, total_bits),
         "capture": (pe if requantizer.rounds(pe) > 1 else 0, total_bits),
-        "requantize": (units * requantizer.digit_bits, total_bits),
+        "requantize": (2 * units * requantizer.digit_bits, total_bits),
+        "product": (units, product_bits),
         "round": (units, product_bits),
         "saturate": (2 * units, output_bits + 2),
     }

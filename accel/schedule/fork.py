@@ -74,7 +74,7 @@ class Fork(KernelSpec):
     @property
     def memories(self) -> tuple[Memory, ...]:
         width = self.stream.lanes * self.stream.bits
-        outputs = (Memory(f"output{i}", slots, width) for i, slots in enumerate(self.slots))
+        outputs = (Memory(f"output{i}", slots, width, clocked=False) for i, slots in enumerate(self.slots))
         return (Memory("input", self.schedule.capacity[0], width), *outputs)
 
     @property

@@ -161,6 +161,11 @@ class Pool2d(LayerKernel):
         return self.sliding.tap(self.tap_row, self.tap_column)
 
     @property
+    def element_bits(self) -> int:
+        """Width of an element in the buffer, zero point subtracted where the output is requantised."""
+        return self.input.bits if self.requantize is None else Interval(*self.input.centered_range).bits
+
+    @property
     def multiplier_bits(self) -> int:
         """Unsigned width of the output multipliers; 0 where there is no requantisation."""
         return 0 if self.requantize is None else int(self.requantize.multipliers.max()).bit_length()
@@ -233,8 +238,8 @@ class Pool2d(LayerKernel):
     @property
     def memories(self) -> tuple[Memory, ...]:
         return (
-            Memory("input", self.capacity, self.lanes * self.input.bits, copies=self.fold.simd),
-            Memory("output", self.slots, self.lanes * self.output.bits),
+            Memory("input", self.capacity, self.lanes * self.element_bits, copies=self.fold.simd),
+            Memory("output", self.slots, self.lanes * self.output.bits, clocked=False),
         )
 
     @property
@@ -247,7 +252,7 @@ class Pool2d(LayerKernel):
     def adders(self) -> Mapping[str, tuple[int, int]]:
         bits = self.accumulator.bits
         use = {
-            "select": (self.fold.simd * self.lanes, self.input.bits),
+            "mask": (self.fold.simd * self.lanes if self.sliding.padded else 0, self.element_bits),
             "address": (self.fold.simd, self.capacity.bit_length()),
             "tree": (self.lanes * (self.fold.simd - 1), bits),
             "accumulate": (self.lanes, bits),

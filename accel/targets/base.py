@@ -5,6 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True, slots=True)
+class LutRam:
+    """One LUT RAM cell: words, bits a word, what Yosys counts for it, and the look-up tables it takes."""
+
+    depth: int
+    bits: int
+    cost: int
+    lut: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One FPGA part.
@@ -30,10 +40,12 @@ class Target:
         Block RAMs and the data bits of each.
     bram_shapes : tuple of (int, int)
         The shapes, depth and width, that one block RAM can take with separate read and write ports.
-    bram_initialised : bool
-        Whether a bitstream can fill them.
-    lut_ram_bits : int
-        Bits of RAM that one look-up table makes; 0 where there is no LUT RAM.
+    bram_cost : int
+        What Yosys's memory mapping counts for one, by the part's library file.
+    lut_ram : LutRam, optional
+        What look-up tables make as RAM, where they do.
+    rom_bit_cost : float
+        What Yosys counts for a bit of a constant table in logic.
     clock_hz : float
         What is aimed at where the user names no clock.
     significand_bits : int
@@ -54,8 +66,9 @@ class Target:
     bram: int
     bram_bits: int
     bram_shapes: tuple[tuple[int, int], ...]
-    bram_initialised: bool = True
-    lut_ram_bits: int
+    bram_cost: int = 128
+    lut_ram: LutRam | None = None
+    rom_bit_cost: float = 1 / 16
     clock_hz: float
     significand_bits: int = 24
 
@@ -80,6 +93,7 @@ class Target:
             slices(b_bits, self.dsp_a_bits) * slices(a_bits, self.dsp_b_bits),
         )
 
-    def memory_brams(self, depth: int, bits: int) -> int:
-        """Return the fewest block RAMs, all in one shape, that hold ``depth`` words of ``bits``."""
-        return min(-(-depth // rows) * -(-bits // columns) for rows, columns in self.bram_shapes)
+    def memory_shape(self, depth: int, bits: int) -> tuple[int, int]:
+        """Return the block RAMs, in depth and in width, that hold ``depth`` words of ``bits``; all in one shape."""
+        shapes = [(-(-depth // rows), -(-bits // columns)) for rows, columns in self.bram_shapes]
+        return min(shapes, key=lambda s: (s[0] * s[1], s[0]))

@@ -1,6 +1,6 @@
 """Lattice ECP5 LFE5U-25F."""
 
-from accel.targets.base import Target
+from accel.targets.base import LutRam, Target
 
 TARGET = Target(
     name="ecp5-25f",
@@ -16,6 +16,6 @@ TARGET = Target(
     bram=56,
     bram_bits=18_432,
     bram_shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16_384, 1)),
-    lut_ram_bits=16,
+    lut_ram=LutRam(16, 4, cost=4, lut=6),
     clock_hz=70e6,
 )

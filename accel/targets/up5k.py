@@ -17,7 +17,7 @@ TARGET = Target(
     bram=30,
     bram_bits=4096,
     bram_shapes=((256, 16), (512, 8), (1024, 4), (2048, 2)),
-    lut_ram_bits=0,
+    bram_cost=64,
     clock_hz=24e6,
     significand_bits=16,
 )

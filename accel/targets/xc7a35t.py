@@ -1,6 +1,6 @@
 """AMD Artix-7 XC7A35T; block RAM counted in halves of 18 Kbit."""
 
-from accel.targets.base import Target
+from accel.targets.base import LutRam, Target
 
 TARGET = Target(
     name="xc7a35t",
@@ -17,6 +17,7 @@ TARGET = Target(
     bram=100,
     bram_bits=18_432,
     bram_shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16_384, 1)),
-    lut_ram_bits=64,
+    lut_ram=LutRam(64, 3, cost=8, lut=4),
+    rom_bit_cost=1 / 64,
     clock_hz=100e6,
 )
