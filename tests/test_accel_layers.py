@@ -280,6 +280,23 @@ def test_integer_equals_its_definition(op: str, example: Example):
             assert got[(n, *index)] == want, (n, index)
 
 
+WEIGHTLESS = [(op, e) for op, e in INTEGER_CASES if not e.layer.weight_shapes() and e.layer.requantize is not None]
+
+
+@pytest.mark.parametrize(("op", "example"), WEIGHTLESS, ids=ids(WEIGHTLESS))
+def test_scales_are_the_inputs_over_the_outputs(op: str, example: Example):
+    scales = [q.scale / example.output.scale for q in example.quantizations]
+    if op == "Mul":
+        scales = [example.quantizations[0].scale * scales[1]]
+    xs = [np.zeros(shape) for shape in example.shapes]
+    (shape,) = example.layer.infer(example.shapes)
+    found = {}
+    for index in np.ndindex(*shape):
+        for _, which, divisor in TERMS[op](example.layer, xs, index):
+            found[which] = scales[which if len(scales) > 1 else 0] / divisor
+    np.testing.assert_allclose(example.layer.requantize.scales, [found[i] for i in sorted(found)], rtol=1e-14)
+
+
 UNARY_CASES = [(op, e) for op, e in CASES if op in UNARY]
 
 
@@ -291,6 +308,18 @@ def test_unary_table_equals_its_function_on_every_input(op: str, example: Exampl
     for q, y in zip(every.tolist(), got.tolist(), strict=True):
         real = UNARY[op](example.layer, (q - source.zero_point) * source.scale)
         assert y == min(max(round(real / output.scale) + output.zero_point, output.low), output.high), q
+
+
+@pytest.mark.parametrize("example", registry()["PRelu"].examples(), ids=lambda e: e.name)
+def test_prelu_equals_its_definition_on_every_input(example: Example):
+    (source,), (shape,) = example.quantizations, example.shapes
+    every = np.arange(source.low, source.high + 1).astype(source.dtype)
+    x = np.broadcast_to(every.reshape(-1, *[1] * len(shape)), (every.size, *shape))
+    (got,) = example.layer.integer([x], [source])
+    for n in range(every.size):
+        for index in np.ndindex(*shape):
+            want = expected_integer(prelu, example.layer, [x[n]], [source], index)
+            assert got[(n, *index)] == want, (every[n], index)
 
 
 # --- floats ----------------------------------------------------------------------------------------------------------
@@ -362,6 +391,17 @@ def test_work_accounts_for_what_is_read_and_written(op: str, example: Example):
         assert w.macs <= loops
         if op in ("Conv", "Dense", *RECURRENT):
             assert w.macs == loops
+
+
+def test_a_transpose_that_only_moves_axes_of_length_one_is_layout():
+    transpose = registry()["Transpose"]
+    assert sum(w.ifmap for w in transpose(axes=(1, 0, 2)).work([(3, 1, 4)])) == 0
+    assert sum(w.ifmap for w in transpose(axes=(2, 1, 0)).work([(3, 1, 4)])) == 12
+
+
+def test_a_clip_whose_bounds_cross_gives_the_upper_one():
+    clip = registry()["Clip"](low=2.0, high=-1.0)
+    assert clip.forward([np.float32([[-3, 0, 5]])])[0].tolist() == [[-1, -1, -1]]
 
 
 @pytest.mark.parametrize("op", registry())
