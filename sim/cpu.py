@@ -84,39 +84,49 @@ def _beyond(macs: float, compulsory: float, cache_bytes: float) -> float:
 
 @jit
 def cost(work: Any, m: Any) -> Cost:
-    """Return what one work record costs: arithmetic or main memory, whichever is longer, and a parallel region."""
-    kind = work["kind"]
-    n, t = work["n"], work["t"]
+    """Return what one work record costs, the samples of a batch together or one after another, whichever is less.
+
+    What follows a contraction is done in its epilogue, for nothing.
+    """
+    if work["follows"] == 1:
+        return Cost(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    together = _priced(work, m, work["n"], 1.0)
+    apart = _priced(work, m, 1.0, work["n"])
+    return together if together.cycles <= apart.cycles else apart
+
+
+@jit
+def _priced(work: Any, m: Any, n: float, times: float) -> Cost:
+    """Return ``times`` what ``n`` samples cost: arithmetic or main memory, whichever is longer, and its regions."""
+    kind, t = work["kind"], work["t"]
     macs = n * work["macs"]
     ifmap, weight, ofmap = n * work["ifmap"], work["weight"], n * work["ofmap"]
     cache = m["llc_bytes"] / ELEMENT_BYTES
-    regions = 1.0
-    vector = n * work["ops"] / (m["lanes"] * m["working_cores"])
+    regions = 1.0 if ofmap > 0 else 0.0
+    reread = weight
+    computing = n * work["ops"] / (m["lanes"] * m["working_cores"])
     if kind == CONTRACT:
         depth = work["c"] * work["r"] * work["s"]
-        share = macs / (n * work["g"] * work["m"] * work["p"] * work["q"] * depth)
-        efficiency = m["conv_efficiency"] if work["p"] * work["q"] > 1 and depth > work["c"] else m["gemm_efficiency"]
-        computing = share * _gemm_cycles(m, work["m"], n * work["p"] * work["q"], depth, work["g"], efficiency)
-        read = blocked_elements(ifmap, weight, cache)
+        dense = work["macs"] / (work["g"] * work["m"] * work["p"] * work["q"] * depth)  # less than 1: zeros skipped
+        efficiency = m["conv_efficiency"] if depth > work["c"] else m["gemm_efficiency"]
+        columns = n * work["p"] * work["q"]
+        computing = dense * _gemm_cycles(m, work["m"], columns, depth, work["g"], efficiency)
+        reread = blocked_elements(ifmap, weight, cache) - ifmap
     elif kind == RECURRENT:
         regions = 2 * t
-        computing = t * _gemm_cycles(m, work["m"], n, work["c"], 1.0, m["gemm_efficiency"]) + vector
-        read = ifmap + weight * (t if weight > cache / 2 else 1.0)
-    else:
-        if work["follows"] == 1 and work["ops"] <= 2 * work["ofmap"]:
-            return Cost(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        regions = 1.0 if ofmap > 0 else 0.0
-        computing = vector
-        read = ifmap + weight
-    dram = (past_cache(work, ifmap, ofmap, cache) + read - ifmap) * ELEMENT_BYTES
+        computing += t * _gemm_cycles(m, work["m"], n, work["c"], 1.0, m["gemm_efficiency"])
+        if weight > cache / 2:
+            reread = weight * t
+    dram = (past_cache(work, n, cache) + reread) * ELEMENT_BYTES
     moving = dram / (m["bytes_per_cycle"] * m["bandwidth_efficiency"])
     overhead = regions * m["overhead_cycles"]
     cycles = np.ceil(max(computing, moving) + overhead)
-    touched = read + ofmap
+    touched = ifmap + reread + ofmap
+    l1 = (macs * (1 / _ROWS + 1 / (2 * m["lanes"])) + touched) * ELEMENT_BYTES
     return Cost(
-        macs, cycles, computing, 1.0, max(0.0, moving - computing), overhead, dram,
-        _beyond(macs, touched, m["l2_bytes"]), _beyond(macs, touched, m["l1_bytes"]),
-        (macs * (1 / _ROWS + 1 / (2 * m["lanes"])) + touched) * ELEMENT_BYTES, cycles * m["package_pj_per_cycle"],
+        times * macs, times * cycles, times * computing, 1.0, times * max(0.0, moving - computing), times * overhead,
+        times * dram, times * _beyond(macs, touched, m["l2_bytes"]), times * _beyond(macs, touched, m["l1_bytes"]),
+        times * l1, times * cycles * m["package_pj_per_cycle"],
     )  # fmt: skip
 
 
@@ -127,6 +137,7 @@ class Cpu(ClosedFormMachine):
     name: ClassVar[str] = "cpu"
     summary: ClassVar[str] = "multi-core SIMD processor: blocked GEMM, threads, caches, roofline"
     monotone: ClassVar[tuple[str, ...]] = ("bandwidth_gbs", "fma_units", "threads")
+    buffers: ClassVar[tuple[str, ...]] = ("llc_bytes",)
     limits: ClassVar[tuple[str, ...]] = ("l1_bytes <= l2_bytes",)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {

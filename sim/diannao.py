@@ -194,12 +194,12 @@ def _pooled(work: Any, m: Any) -> Cost:
 def _streamed(work: Any, m: Any) -> Cost:
     """Return the cost of element-wise work and moves.
 
-    NFU-3 interpolates a function a result as it leaves NBout, so one or two operations an element right after a CONV or
-    CLASS layer are free. Otherwise Ti operations a cycle; more than two an element are not what NFU-3 was made for.
+    NFU-3 interpolates a function a result as it leaves NBout, so what follows a CONV or CLASS layer is free.
+    Otherwise Ti operations a cycle; more than two an element are not what NFU-3 was made for.
     """
     n = work["n"]
     simple = work["ops"] <= 2 * work["ofmap"]
-    if work["follows"] == 1 and simple:
+    if work["follows"] == 1:
         return Cost(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     return _vector(work, m, n * work["ops"] / m["ti"], n * (work["ifmap"] + work["weight"]), 1.0 if simple else 0.0)
 
@@ -225,6 +225,7 @@ class Diannao(ClosedFormMachine):
     name: ClassVar[str] = "diannao"
     summary: ClassVar[str] = "Tn x Ti 16-bit MACs behind three split buffers (Chen et al., ASPLOS 2014)"
     monotone: ClassVar[tuple[str, ...]] = ("bandwidth_gbs", "clock_hz")
+    buffers: ClassVar[tuple[str, ...]] = ("nbin_bytes", "sb_bytes", "nbout_bytes")
     Cost: ClassVar[type[NamedTuple]] = Cost
     derived: ClassVar[tuple[str, ...]] = (
         "peak_macs_per_cycle", "bytes_per_cycle", "cycles_per_byte", "nbin_positions", "nbout_positions", "nfu_pj",

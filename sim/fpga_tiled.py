@@ -90,7 +90,7 @@ def cost(work: Any, m: Any) -> Cost:
     """Return what one work record costs.
 
     Zhang's equations with edge tiles clipped, as his loops do: rows and columns of all tiles add up to P and Q, only
-    input halos repeat. Weights stay when all of them fit the two halves of their buffer. Loads of the next input
+    input halos repeat. Weights are loaded once if all of them fit their buffer. Loads of the next input
     tile overlap with computing; the first load and the store of each output tile do not.
     """
     kind = work["kind"]
@@ -115,7 +115,7 @@ def cost(work: Any, m: Any) -> Cost:
     in_columns = (q - tiles_c) * work["stride_w"] + tiles_c * span_s
     inputs = steps * tiles_m * in_channels * in_rows * in_columns
     weights = work["weight"]
-    if g * tiles_m * tiles_n > 2:
+    if weights * ELEMENT_BYTES > m["weight_buffer_bytes"]:
         weights *= n * work["t"] * blocks
     outputs = steps * out_channels * p * q
     loading = (inputs + weights) * ELEMENT_BYTES * m["cycles_per_byte"]
@@ -135,20 +135,14 @@ def cost(work: Any, m: Any) -> Cost:
 
 
 @jit
-def _on_the_way(work: Any) -> bool:
-    """Return whether element-wise work is done as results enter the output buffer: up to two operations each."""
-    return work["follows"] == 1 and work["ops"] <= 2 * work["ofmap"]
-
-
-@jit
 def _streamed(work: Any, m: Any) -> Cost:
     """Return what pooling, element-wise work and moves cost on the host path, straight from and to main memory.
 
-    An activation or a folded normalisation right after a convolution is done on the way, for nothing.
+    What follows a convolution is done as results enter the output buffer, for nothing.
     """
     n = work["n"]
     ops = n * work["ops"]
-    if _on_the_way(work):
+    if work["follows"] == 1:
         return Cost(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     dram = n * (work["ifmap"] + work["weight"] + work["ofmap"]) * ELEMENT_BYTES
     computing = ops / m["host_ops_per_cycle"]
@@ -168,8 +162,10 @@ class FpgaTiled(ClosedFormMachine):
     name: ClassVar[str] = "fpga-tiled"
     summary: ClassVar[str] = "Tm x Tn float32 MACs on an FPGA behind double buffers (Zhang et al., FPGA 2015)"
     monotone: ClassVar[tuple[str, ...]] = ("bandwidth_gbs", "clock_hz")
+    buffers: ClassVar[tuple[str, ...]] = ("input_buffer_bytes", "weight_buffer_bytes", "output_buffer_bytes")
     limits: ClassVar[tuple[str, ...]] = (
         "tm * tn * dsp_per_mac <= dsp",
+        "2 * 4 * tm * tn <= weight_buffer_bytes",
         "input_buffer_bytes + weight_buffer_bytes + output_buffer_bytes <= bram * 2304",
     )
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
@@ -232,7 +228,7 @@ class FpgaTiled(ClosedFormMachine):
 
     def mapping(self, works: NDArray[Any]) -> dict[str, Any]:
         work = works[0]
-        if _on_the_way(work):
+        if work["follows"] == 1:
             return {"unit": "output buffer"}
         if work["kind"] not in (CONTRACT, RECURRENT):
             return {"unit": "dma" if work["kind"] == MOVE else "host"}

@@ -238,9 +238,10 @@ class Fused(FpgaTiled):
     summary: ClassVar[str] = (
         "layers fused in pyramids on an FPGA, the tiled accelerator elsewhere (Alwani et al., MICRO 2016)"
     )
+    buffers: ClassVar[tuple[str, ...]] = (*FpgaTiled.buffers, "storage_bytes", "fused_weight_bytes")
     sweepable: ClassVar[bool] = False
     limits: ClassVar[tuple[str, ...]] = (
-        "tm * tn * dsp_per_mac <= dsp",
+        *FpgaTiled.limits[:2],
         "input_buffer_bytes + weight_buffer_bytes + output_buffer_bytes + storage_bytes + fused_weight_bytes"
         " <= bram * 2304",
     )

@@ -78,46 +78,51 @@ def _gemm(m: Any, rows: float, columns: float, depth: float, count: float) -> tu
 
 @jit
 def cost(work: Any, m: Any) -> Cost:
-    """Return what one work record costs: a kernel, or two for every step of a recurrence.
+    """Return what one work record costs, the samples of a batch together or one after another, whichever is less.
 
-    Activations and folded normalisations right after a contraction are its epilogue, for nothing.
+    What follows a contraction is its kernel's epilogue, for nothing.
     """
-    kind = work["kind"]
-    n, t = work["n"], work["t"]
+    if work["follows"] == 1:
+        return Cost(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    together = _priced(work, m, work["n"], 1.0)
+    apart = _priced(work, m, 1.0, work["n"])
+    return together if together.cycles <= apart.cycles else apart
+
+
+@jit
+def _priced(work: Any, m: Any, n: float, times: float) -> Cost:
+    """Return ``times`` what ``n`` samples cost: a kernel, or two for every step of a recurrence."""
+    kind, t = work["kind"], work["t"]
     macs = n * work["macs"]
     ifmap, weight, ofmap = n * work["ifmap"], work["weight"], n * work["ofmap"]
     cache = m["l2_bytes"] / m["element_bytes"]
-    launches = 1.0
-    vector = n * work["ops"] / m["vector_macs"]
+    launches = 1.0 if ofmap > 0 else 0.0
+    reread = weight
+    computing = n * work["ops"] / m["vector_macs"]
     l2 = ifmap + weight + ofmap
     if kind == CONTRACT:
         depth = work["c"] * work["r"] * work["s"]
-        share = macs / (n * work["g"] * work["m"] * work["p"] * work["q"] * depth)
         if work["m"] == 1 and work["c"] == 1 and work["g"] > 1:
-            computing = macs / (m["vector_macs"] * _DIRECT_EFFICIENCY)
+            computing = macs / min(m["peak_macs_per_cycle"], m["vector_macs"] * _DIRECT_EFFICIENCY)
         else:
+            dense = work["macs"] / (work["g"] * work["m"] * work["p"] * work["q"] * depth)  # below 1: zeros skipped
             computing, l2, _ = _gemm(m, work["m"], n * work["p"] * work["q"], depth, work["g"])
-            computing *= share
-        read = blocked_elements(ifmap, weight, cache)
+            computing *= dense
+        reread = blocked_elements(ifmap, weight, cache) - ifmap
     elif kind == RECURRENT:
         launches = 2 * t
         step, l2, _ = _gemm(m, work["m"], n, work["c"], 1.0)
-        computing = t * step + vector
+        computing += t * step
         l2 *= t
-        read = ifmap + weight * (t if weight > cache / 2 else 1.0)
-    else:
-        if work["follows"] == 1 and work["ops"] <= 2 * work["ofmap"]:
-            return Cost(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        launches = 1.0 if ofmap > 0 else 0.0
-        computing = vector
-        read = ifmap + weight
-    dram = (past_cache(work, ifmap, ofmap, cache) + read - ifmap) * m["element_bytes"]
+        if weight > cache / 2:
+            reread = weight * t
+    dram = (past_cache(work, n, cache) + reread) * m["element_bytes"]
     moving = dram / (m["bytes_per_cycle"] * m["bandwidth_efficiency"])
     launching = launches * m["launch_cycles"]
     cycles = np.ceil(max(computing, moving) + launching)
     return Cost(
-        macs, cycles, computing, 1.0, max(0.0, moving - computing), launching, dram, l2 * m["element_bytes"],
-        cycles * m["board_pj_per_cycle"],
+        times * macs, times * cycles, times * computing, 1.0, times * max(0.0, moving - computing), times * launching,
+        times * dram, times * l2 * m["element_bytes"], times * cycles * m["board_pj_per_cycle"],
     )  # fmt: skip
 
 
@@ -128,6 +133,7 @@ class Gpu(ClosedFormMachine):
     name: ClassVar[str] = "gpu"
     summary: ClassVar[str] = "GPU: tiles and waves over SMs, tensor cores, kernel launches, L2, roofline"
     monotone: ClassVar[tuple[str, ...]] = ("bandwidth_gbs", "tensor_macs_per_sm", "tensor_clock_hz")
+    buffers: ClassVar[tuple[str, ...]] = ("l2_bytes",)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         {
             "k20m": {

@@ -43,28 +43,37 @@ def prepare(m: Any) -> None:
     """Fill what depends on the design alone."""
     m["peak_macs_per_cycle"] = m["lanes"]
     m["bytes_per_cycle"] = m["bandwidth_gbs"] * 1e9 / m["clock_hz"]
+    m["cycles_per_byte"] = 1 / m["bytes_per_cycle"]
     m["cache_elements"] = m["cache_bytes"] / ELEMENT_BYTES
 
 
 @jit
 def cost(work: Any, m: Any) -> Cost:
-    """Return what one work record costs: operations at the sustained rate, overlapped with main memory."""
-    n = work["n"]
+    """Return what one work record costs, the samples of a batch together or one after another, whichever is less."""
+    together = _priced(work, m, work["n"], 1.0)
+    apart = _priced(work, m, 1.0, work["n"])
+    return together if together.cycles <= apart.cycles else apart
+
+
+@jit
+def _priced(work: Any, m: Any, n: float, times: float) -> Cost:
+    """Return ``times`` what ``n`` samples cost: operations at the sustained rate, overlapped with main memory."""
     macs = n * work["macs"]
     computing = (2 * macs + n * work["ops"]) / m["ops_per_cycle"]
     ifmap, weight, ofmap = n * work["ifmap"], work["weight"], n * work["ofmap"]
     if work["kind"] == CONTRACT:
-        read = blocked_elements(ifmap, weight, m["cache_elements"])
+        reread = blocked_elements(ifmap, weight, m["cache_elements"]) - ifmap
     elif work["kind"] == RECURRENT and weight > m["cache_elements"] / 2:
-        read = ifmap + weight * work["t"]
+        reread = weight * work["t"]
     else:
-        read = ifmap + weight
-    reread = read - ifmap
-    moved = past_cache(work, ifmap, ofmap, m["cache_elements"]) + reread
-    dram = moved * ELEMENT_BYTES
-    cycles = np.ceil(max(computing, dram / m["bytes_per_cycle"]))
+        reread = weight
+    dram = (past_cache(work, n, m["cache_elements"]) + reread) * ELEMENT_BYTES
+    cycles = np.ceil(max(computing, dram * m["cycles_per_byte"]))
     cache = (2 * macs + ifmap + weight + ofmap) * ELEMENT_BYTES
-    return Cost(macs, cycles, computing, 1.0, cycles - computing, dram, cache)
+    return Cost(
+        times * macs, times * cycles, times * computing, 1.0, times * (cycles - computing), times * dram,
+        times * cache,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +85,12 @@ class Simd(ClosedFormMachine):
         "128-bit SIMD core at 2 GHz, 16-bit lanes: the baseline of DianNao (Chen et al., ASPLOS 2014)"
     )
     monotone: ClassVar[tuple[str, ...]] = ("bandwidth_gbs", "clock_hz", "ops_per_cycle")
+    buffers: ClassVar[tuple[str, ...]] = ("cache_bytes",)
     limits: ClassVar[tuple[str, ...]] = ("ops_per_cycle <= 2 * lanes",)
     Cost: ClassVar[type[NamedTuple]] = Cost
-    derived: ClassVar[tuple[str, ...]] = ("peak_macs_per_cycle", "bytes_per_cycle", "cache_elements")
+    derived: ClassVar[tuple[str, ...]] = (
+        "peak_macs_per_cycle", "bytes_per_cycle", "cycles_per_byte", "cache_elements",
+    )  # fmt: skip
     prepare = staticmethod(prepare)
     cost = staticmethod(cost)
 

@@ -21,13 +21,13 @@ def blocked_elements(ifmap: float, weight: float, cache_elements: float) -> floa
 
 
 @jit
-def past_cache(work: Any, ifmap: float, ofmap: float, cache_elements: float) -> float:
-    """Return the elements of ``ifmap`` and ``ofmap`` that reach main memory when the last cache keeps what it can.
+def past_cache(work: Any, n: float, cache_elements: float) -> float:
+    """Return the elements read and written for ``n`` samples that reach main memory: what the last cache cannot keep.
 
     A tensor between two layers that takes up less than a quarter of the cache stays there; what enters or leaves the
     network does not.
     """
-    n = work["n"]
+    ifmap, ofmap = n * work["ifmap"], n * work["ofmap"]
     kept = cache_elements / 4
     into = ifmap if ifmap > kept else min(ifmap, n * work["outside_in"])
     out = ofmap if ofmap > kept else min(ofmap, n * work["outside_out"])

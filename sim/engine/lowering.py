@@ -25,9 +25,10 @@ RECORD_DTYPE = np.dtype(
 )
 """A Work record as cost functions read it.
 
-``follows`` is 1 where an element-wise operation with one input is the only reader of the contraction before it, so a
-unit at that contraction's output can do it on the way; ``outside_in`` and ``outside_out`` count the elements of one
-sample that come from the network's inputs or go to its outputs, which no cache can hold back from main memory.
+``follows`` is 1 for element-wise work of at most two operations an element (an activation, a folded normalisation)
+that is the only reader of the contraction before it, so a unit at that contraction's output can do it on the way.
+``outside_in`` and ``outside_out`` count the elements of one sample that come from the network's inputs or go to its
+outputs, which no cache can hold back from main memory; work that follows leaves them to its contraction.
 """
 
 
@@ -44,28 +45,36 @@ class Segment:
 def lower(network: Network, batch: int) -> tuple[tuple[Segment, ...], NDArray[Any]]:
     """Return the segments of a network, one per layer that has work, and their records for ``batch`` samples."""
     readers = Counter(t for node in network for t in node.inputs)
+    entering, leaving = _outside(network)
     segments: list[Segment] = []
     works: list[Work] = []
-    extras: list[tuple[float, float, float]] = []
-    carries: set[str] = set()  # tensors that come straight from a contraction, element-wise operations included
+    extras: list[list[float]] = []  # follows, outside_in, outside_out
+    source: dict[str, int] = {}  # tensor -> the contraction it comes straight from, work that follows included
     for node in network:
         own = network.work(node)
         if not own:
             continue
-        follows = _follows(network, node, readers, carries)
-        inside = _elements(network, node.inputs, network.inputs)
-        out = _elements(network, node.outputs, network.outputs)
         segments.append(Segment(node.name, node.layer.op, len(works), len(works) + len(own)))
+        straight = _straight_from(network, node, readers, source)
         for i, work in enumerate(own):
-            straight = work.kind is Kind.POINTWISE and (follows if i == 0 else own[i - 1].kind is Kind.CONTRACT)
-            extras.append((float(straight), float(inside * (i == 0)), float(out * (i == len(own) - 1))))
-        works.extend(own)
-        if follows or own[-1].kind is Kind.CONTRACT:
-            carries.update(node.outputs)
+            if i > 0:
+                straight = len(works) - 1 if own[i - 1].kind is Kind.CONTRACT else None
+            follows = straight is not None and work.kind is Kind.POINTWISE and work.ops <= 2 * work.ofmap
+            outside_in = _elements(network, node.inputs, entering) if i == 0 else 0
+            outside_out = _elements(network, node.outputs, leaving) if i == len(own) - 1 else 0
+            if follows and straight is not None:
+                extras[straight][2] += outside_out
+                extras.append([1.0, 0.0, 0.0])
+            else:
+                extras.append([0.0, outside_in, outside_out])
+                straight = len(works) if work.kind is Kind.CONTRACT else None
+            works.append(work)
+        if straight is not None:
+            source.update(dict.fromkeys(node.outputs, straight))
     return tuple(segments), as_records(works, batch, extras)
 
 
-def as_records(works: list[Work], batch: int, extras: list[tuple[float, float, float]] | None = None) -> NDArray[Any]:
+def as_records(works: list[Work], batch: int, extras: list[list[float]] | None = None) -> NDArray[Any]:
     """Return Work as records of `RECORD_DTYPE` for ``batch`` samples; without ``extras`` nothing follows anything."""
     integers = to_records(works)
     records = np.zeros(len(works), dtype=RECORD_DTYPE)
@@ -77,17 +86,25 @@ def as_records(works: list[Work], batch: int, extras: list[tuple[float, float, f
     return records
 
 
-def _elements(network: Network, tensors: tuple[str, ...], among: tuple[str, ...]) -> int:
+def _outside(network: Network) -> tuple[set[str], set[str]]:
+    """Return the tensors that hold the network's inputs and those that hold its outputs, relabelled ones included."""
+    relabelling = [node for node in network if all(w.ifmap == 0 and w.ofmap == 0 for w in network.work(node))]
+    entering, leaving = set(network.inputs), set(network.outputs)
+    for node in relabelling:
+        if entering.issuperset(node.inputs):
+            entering.update(node.outputs)
+    for node in reversed(relabelling):
+        if leaving.issuperset(node.outputs):
+            leaving.update(node.inputs)
+    return entering, leaving
+
+
+def _elements(network: Network, tensors: tuple[str, ...], among: set[str]) -> int:
     return sum(math.prod(network.tensors[t].shape) for t in set(tensors) if t in among)
 
 
-def _follows(network: Network, node: Node, readers: Counter[str], carries: set[str]) -> bool:
-    works = network.work(node)
-    return (
-        len(node.inputs) == 1
-        and node.inputs[0] in carries
-        and readers[node.inputs[0]] == 1
-        and node.inputs[0] not in network.outputs
-        and len(works) == 1
-        and works[0].kind is Kind.POINTWISE
-    )
+def _straight_from(network: Network, node: Node, readers: Counter[str], source: dict[str, int]) -> int | None:
+    """Return the record of the contraction whose result ``node`` alone reads, if it reads nothing else."""
+    if len(node.inputs) != 1 or readers[node.inputs[0]] != 1 or node.inputs[0] in network.outputs:
+        return None
+    return source.get(node.inputs[0])

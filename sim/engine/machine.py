@@ -36,6 +36,10 @@ class Machine(ABC):
     """Parameter sets of well-known instances, by a name that is accepted wherever a machine's is."""
     monotone: ClassVar[tuple[str, ...]] = ()
     """Parameters of which more never hurts."""
+    buffers: ClassVar[tuple[str, ...]] = ()
+    """Parameters that size on-chip memory; main-memory traffic responds to them."""
+    keeps_weights: ClassVar[bool] = False
+    """Whether all weights stay on chip between inferences."""
     limits: ClassVar[tuple[str, ...]] = ()
     """Expressions of the parameters that must hold, such as ``"tm * tn * dsp_per_mac <= dsp"``."""
     fidelities: ClassVar[tuple[str, ...]] = ("closed",)
