@@ -177,13 +177,38 @@ def pad(layer, xs, index):
     return [(xs[0][tuple(at)].item() if inside else 0, 0, 1)]
 
 
+def cut(layer, xs, index):
+    at = tuple(s + i * d for s, i, d in zip(layer.start, index, layer.step, strict=True))
+    return [(xs[0][at].item(), 0, 1)]
+
+
+def resize(layer, xs, index):
+    channel, *position = index
+    return [(xs[0][(channel, *(s[i] for s, i in zip(layer.sources, position, strict=True)))].item(), 0, 1)]
+
+
+def depth_to_space(layer, xs, index):
+    c, y, x = index
+    b, channels = layer.block, len(xs[0]) // layer.block**2
+    place = y % b * b + x % b
+    source = c * b * b + place if layer.channels_first else place * channels + c
+    return [(xs[0][source, y // b, x // b].item(), 0, 1)]
+
+
+def matmul(layer, xs, index):
+    a, b = xs
+    *head, row, column = index
+    return [(sum(a[(*head, row, k)].item() * b[(*head, k, column)].item() for k in range(a.shape[-1])), 0, 1)]
+
+
 TERMS = {
     "Conv": conv, "ConvTranspose": conv_transpose, "Dense": dense,
     "MaxPool": max_pool, "AveragePool": average_pool,
     "GlobalAveragePool": mean, "ReduceMean": mean, "GlobalMaxPool": global_max,
     "Add": add, "Sub": sub, "Mul": mul, "PRelu": prelu, "Concat": concat,
     "Flatten": in_order, "Reshape": in_order, "Identity": in_order, "Rescale": in_order,
-    "Transpose": transpose, "Pad": pad,
+    "Transpose": transpose, "Pad": pad, "Slice": cut, "Resize": resize, "DepthToSpace": depth_to_space,
+    "MatMul": matmul,
 }  # fmt: skip
 
 
@@ -209,7 +234,20 @@ def lrn(layer, xs, index):
     return [(x[index].item(), 0, (layer.k + layer.alpha / layer.size * squares) ** layer.beta)]
 
 
-FLOAT_ONLY = {"BatchNorm": batch_norm, "Softmax": softmax, "LRN": lrn}
+def largest(layer, xs, index):
+    return [(max(operands(layer, xs, index)), 0, 1)]
+
+
+def smallest(layer, xs, index):
+    return [(min(operands(layer, xs, index)), 0, 1)]
+
+
+def div(layer, xs, index):
+    a, b = operands(layer, xs, index)
+    return [(a, 0, b)]
+
+
+FLOAT_ONLY = {"BatchNorm": batch_norm, "Softmax": softmax, "LRN": lrn, "Max": largest, "Min": smallest, "Div": div}
 
 UNARY = {
     "Relu": lambda layer, x: max(x, 0.0),
@@ -221,6 +259,7 @@ UNARY = {
     "HardSwish": lambda layer, x: x * max(0.0, min(1.0, x / 6 + 0.5)),
     "Elu": lambda layer, x: x if x > 0 else layer.alpha * (math.exp(x) - 1),
     "Exp": lambda layer, x: math.exp(x),
+    "Pow": lambda layer, x: x**layer.exponent,
     "Softplus": lambda layer, x: math.log(1 + math.exp(x)),
     "Gelu": lambda layer, x: (
         0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))

@@ -39,6 +39,7 @@ ATTRIBUTES = {
     "LeakyRelu": lambda layer: {"alpha": layer.alpha},
     "Elu": lambda layer: {"alpha": layer.alpha},
     "HardSigmoid": lambda layer: {"alpha": layer.alpha, "beta": layer.beta},
+    "DepthToSpace": lambda layer: {"blocksize": layer.block, "mode": "CRD" if layer.channels_first else "DCR"},
     "Gelu": lambda layer: {"approximate": "tanh" if layer.approximate else "none"},
 }  # fmt: skip
 OPERATORS = {"Dense": "Gemm", "Rescale": "Identity"}
@@ -56,17 +57,29 @@ def pads(layer) -> list[int]:
     return [0, *layer.padding[:axes], 0, *layer.padding[axes:]]
 
 
+def cuts(layer) -> tuple[list[int], ...]:
+    """Starts, ends, axes and steps of a Slice; an end before the first element is the lowest int64."""
+    ends = [s + n * d for s, n, d in zip(layer.start, layer.count, layer.step, strict=True)]
+    axes = range(1, len(ends) + 1)
+    return list(layer.start), [e if e >= 0 else -(2**63) for e in ends], list(axes), list(layer.step)
+
+
 EXTRA_INPUTS = {
     "Reshape": lambda layer: [np.array([-1, *layer.shape])],
     "Pad": lambda layer: [np.array(pads(layer))],
+    "Slice": lambda layer: [np.array(v) for v in cuts(layer)],
+    "Pow": lambda layer: [np.float32(layer.exponent)],
     "Clip": lambda layer: [np.float32(max(layer.low, LOWEST)), np.float32(min(layer.high, HIGHEST))],
 }
 """Constants that are not quantised."""
 
 
 def eligible(op: str, example: Example) -> bool:
-    """Eight-bit examples that one quantised ONNX operator can express; a Gemm takes vectors."""
-    if not example.is_integer or op in ("RNN", "LSTM", "GRU") or (op, example.name) in BEYOND_ONNXRUNTIME:
+    """Eight-bit examples that one quantised ONNX operator can express; a Gemm takes vectors.
+
+    Resize has operands of another kind; test_accel_onnx_import.py holds it.
+    """
+    if not example.is_integer or op in ("RNN", "LSTM", "GRU", "Resize") or (op, example.name) in BEYOND_ONNXRUNTIME:
         return False
     whole = [q.bits == 8 and (q.low, q.high) == q.type_range for q in (*example.quantizations, example.output)]
     return all(whole) and not (op == "Dense" and len(example.shapes[0]) > 1)

@@ -332,11 +332,13 @@ class Site:
         self.lowering.append(Step(self.node, self.node.name, None, (source.name,), (name,), kind=kind), result)
         self.lowering.values[name] = result
 
-    def alias(self, value: Activation, *, shape: tuple[int, ...] | None = None, batch_axis: int | None = None) -> None:
-        """Make the node's output another view of ``value``, with no layer between."""
+    def alias(
+        self, value: Activation, *, output: int = 0, shape: tuple[int, ...] | None = None, batch_axis: int | None = None
+    ) -> None:
+        """Make an output of the node another view of ``value``, with no layer between."""
         if shape is not None:
             value = replace(value, shape=shape, batch_axis=batch_axis)
-        self.lowering.values[self.node.outputs[0]] = value
+        self.lowering.values[self.node.outputs[output]] = value
 
     def define(self, value: Const, output: int = 0) -> None:
         """Make an output a constant."""

@@ -224,3 +224,64 @@ def big_opset() -> onnx.ModelProto:
     x = s.input("x", 2, 2, 4, 4)
     size = np.array([[[[1.5]]]], np.float32)
     return s.model(s.op("GlobalAveragePool", s.op("Mul", x, s.const(size))))
+
+
+def resized() -> onnx.ModelProto:
+    s = Sketch()
+    x = s.input("x", "n", 4, 3, 4)
+    doubled = s.op(
+        "Resize", x, "", s.const([1, 1, 2, 2]), coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+    )
+    other = [
+        s.op("Resize", x, "", "", s.const([1, 4, 7, 3], "int64"), coordinate_transformation_mode=c, nearest_mode=r)
+        for c, r in (
+            ("half_pixel", "round_prefer_floor"),
+            ("align_corners", "round_prefer_ceil"),
+            ("pytorch_half_pixel", "ceil"),
+        )
+    ]
+    spread = [s.op("DepthToSpace", doubled, blocksize=2, mode=mode) for mode in ("DCR", "CRD")]
+    s.inputs[0].type.tensor_type.shape.dim[0].dim_value = 1
+    return s.model(*other, *spread)
+
+
+def parts() -> onnx.ModelProto:
+    s = Sketch()
+    x = s.input("x", "n", 6, 8, 5)
+    focus = [
+        s.op("Slice", x, s.const([i, 0], "int64"), s.const([2**63 - 1, 4], "int64"), s.const([2, 3], "int64"),
+             s.const([2, 1], "int64"))
+        for i in (0, 1)
+    ]  # fmt: skip
+    a = s.op("Split", s.op("Concat", *focus, axis=1), s.const([3, 5, 4], "int64"), axis=1, outputs=3)
+    row = s.op("Gather", f"{a}_1", s.const(-1, "int64"), axis=2)
+    back = s.op("Slice", row, s.const([-1], "int64"), s.const([-(2**63)], "int64"), s.const([1], "int64"),
+                s.const([-1], "int64"))  # fmt: skip
+    return s.model(back, f"{a}_2", s.op("Gather", x, s.const([4, 2], "int64"), axis=1))
+
+
+def attention() -> onnx.ModelProto:
+    s = Sketch()
+    x = s.input("x", "n", 5, 8)
+    q, k, v = (s.op("Reshape", s.op("MatMul", x, s.weights(8, 8)), s.const([0, 5, 2, 4], "int64")) for _ in range(3))
+    q, v = (s.op("Transpose", t, perm=[0, 2, 1, 3]) for t in (q, v))
+    scores = s.op("MatMul", q, s.op("Transpose", k, perm=[0, 2, 3, 1]))
+    scores = s.op("Softmax", s.op("Mul", scores, s.op("Pow", s.const(4), s.const(-0.5))), axis=-1)
+    y = s.op("Reshape", s.op("Transpose", s.op("MatMul", scores, v), perm=[0, 2, 1, 3]), s.const([0, 5, 8], "int64"))
+    y = s.op("Add", x, y)
+    mean = s.op("ReduceMean", y, axes=[-1])
+    centred = s.op("Sub", y, mean)
+    variance = s.op("ReduceMean", s.op("Pow", centred, s.const(2)), axes=[-1])
+    deviation = s.op("Sqrt", s.op("Add", variance, s.const(1e-5)))
+    return s.model(s.op("Mul", s.op("Div", centred, deviation), s.weights(8)))
+
+
+def extremes() -> onnx.ModelProto:
+    s = Sketch()
+    x = s.input("x", "n", 3, 4)
+    bounded = s.op("Max", s.op("Min", x, s.const(0.5)), s.weights(3, 1))
+    return s.model(
+        s.op("Max", bounded, s.op("Neg", x)),
+        s.op("Reciprocal", s.op("Exp", x)),
+        s.op("Cast", s.op("Cast", x, to=11), to=1),
+    )

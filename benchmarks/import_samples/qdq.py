@@ -199,3 +199,14 @@ def padded() -> onnx.ModelProto:
     x = s.q(s.op("Pad", x, s.const([0, 0, 1, 1, 0, 0, 0, 0], "int64")), 0.05, 3)
     x = s.op("Conv", s.op("Pad", x, s.const([0, 0, 0, 0, 0, 0, 1, 1], "int64")), s.w(2, 2, 2, 2))
     return s.model(s.q(s.op("Transpose", s.q(x, 0.06, 0), perm=[0, 2, 3, 1]), 0.06, 0))
+
+
+def moves() -> onnx.ModelProto:
+    s = Quantized()
+    x = s.q(s.op("Conv", s.q(s.input("x", 1, 2, 4, 4)), s.w(8, 2, 1, 1)), 0.06, 0)
+    x = s.op("Resize", x, "", s.const([1, 1, 2, 2]), coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    x = s.op("DepthToSpace", s.q(x, 0.06, 0), blocksize=2)
+    parts = s.op("Split", s.q(x, 0.06, 0), axis=1, outputs=2)
+    x = s.q(s.op("Mul", s.q(parts, 0.06, 0), s.q(f"{parts}_1", 0.06, 0)), 0.11, 0)
+    x = s.q(s.op("MatMul", x, s.q(s.op("Transpose", x, perm=[0, 1, 3, 2]), 0.11, 0)), 1.7, 3)
+    return s.model(x)

@@ -1,4 +1,4 @@
-"""Add, Sub and Mul of activations, or of an activation and a constant."""
+"""Element-wise arithmetic of activations, or of an activation and a constant."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import numpy as np
 
 from accel.errors import ModelError
 from accel.layers.add import Add
+from accel.layers.clip import Clip
+from accel.layers.div import Div
 from accel.layers.elementwise import Elementwise
+from accel.layers.exp import Exp
+from accel.layers.max import Max
+from accel.layers.min import Min
 from accel.layers.mul import Mul
+from accel.layers.pow import Pow
 from accel.layers.reshape import Reshape
 from accel.layers.sub import Sub
 from accel.onnx_import.lowering import Site, lowers
@@ -53,7 +59,10 @@ def sub(site: Site) -> None:
 
 @lowers("Div")
 def div(site: Site) -> None:
-    """Lower Div by a constant."""
+    """Lower Div; by a constant it is a Mul."""
+    if not isinstance(site.value(1), Const):
+        _activations(site, Div)
+        return
     divisor = site.weights(1, "the divisor")
     if not np.all(divisor.array):
         raise ModelError("the divisor must not be zero")
@@ -62,6 +71,40 @@ def div(site: Site) -> None:
     if not np.isfinite(inverse).all():
         raise ModelError("the divisor must have a finite inverse")
     _with_constant(site, Mul, site.activation(), Const(inverse, 32))
+
+
+@lowers("Max", "Min")
+def extreme(site: Site) -> None:
+    """Lower Max and Min; with one number they are a Clip."""
+    kind = Max if site.node.op == "Max" else Min
+    values = [site.value(i) for i in range(len(site.node.inputs))]
+    constants = [v for v in values if isinstance(v, Const)]
+    if len(values) != 2 or not constants:
+        _activations(site, kind)
+        return
+    x = next((v for v in values if isinstance(v, Activation)), None)
+    assert x is not None  # all constant is folded
+    if constants[0].array.size == 1 and constants[0].array.ndim <= len(x.shape):
+        bound = constants[0].scalar("its constant")
+        layer = Clip(low=bound) if kind is Max else Clip(high=bound)
+        site.emit(layer, x, batch_axis=x.batch_axis)
+    else:
+        _with_constant(site, kind, x, constants[0])
+
+
+@lowers("Pow", "Sqrt", "Reciprocal", "Neg", "Exp")
+def power(site: Site) -> None:
+    """Lower constant powers, negation and the exponential."""
+    x = site.activation()
+    if site.node.op == "Exp":
+        layer = Exp()
+    elif site.node.op == "Neg":
+        layer = Mul(constant_shape=(), constant=np.array(-1, np.float32))
+    elif site.node.op == "Pow":
+        layer = Pow(exponent=site.constant(1, "the exponent").scalar("the exponent"))
+    else:
+        layer = Pow(exponent=0.5 if site.node.op == "Sqrt" else -1.0)
+    site.emit(layer, x, batch_axis=x.batch_axis)
 
 
 def _binary(site: Site, kind: type[Elementwise]) -> None:

@@ -1,4 +1,4 @@
-"""Gemm and MatMul with a constant."""
+"""Gemm and MatMul."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from accel.errors import ModelError
 from accel.layers.dense import Dense
+from accel.layers.matmul import MatMul
 from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.values import Codes, Const
 
@@ -41,9 +42,17 @@ def gemm(site: Site) -> None:
 
 @lowers("MatMul")
 def matmul(site: Site) -> None:
-    """Lower MatMul of an activation with a constant matrix."""
+    """Lower MatMul: with a constant matrix a dense layer, else the product of two activations."""
     if isinstance(site.value(0), Const):
-        raise ModelError("its first input must be computed and its second constant")
+        raise ModelError("its first input must be computed; only the second may be constant")
+    if not isinstance(site.value(1), Const):
+        a, b = site.activation(0), site.activation(1)
+        if a.batch_axis != b.batch_axis or len(a.shape) != len(b.shape):
+            raise ModelError("its inputs must have the same axes, the batch in the same place")
+        if a.batch_axis is not None and a.batch_axis >= len(a.shape) - 2:
+            raise ModelError("its matrices must not lie along the batch axis")
+        site.emit(MatMul(), a, b, batch_axis=a.batch_axis)
+        return
     weight = site.weights(1, "the second input")
     if weight.array.ndim < 2:
         raise ModelError(f"its second input must be a matrix, not of shape {weight.array.shape}")
