@@ -162,6 +162,8 @@ class Search:
 
         Fewest multipliers come first, then DSP blocks, block RAMs, look-up tables.
         """
+        if any(math.prod(self.region.shapes[name][1:]) > cycles for name in self.region.inputs):
+            return None  # a pixel a cycle is the most that can arrive
         lanes = {name: 1 for name in self.region.shapes} | self.input_lanes(cycles)
         picked: list[Option] = []
         for _ in range(_ROUNDS):
