@@ -325,7 +325,7 @@ WEIGHTLESS = [(op, e) for op, e in INTEGER_CASES if not e.layer.weight_shapes() 
 @pytest.mark.parametrize(("op", "example"), WEIGHTLESS, ids=ids(WEIGHTLESS))
 def test_scales_are_the_inputs_over_the_outputs(op: str, example: Example):
     scales = [q.scale / example.output.scale for q in example.quantizations]
-    if op == "Mul":
+    if op in ("Mul", "MatMul"):
         scales = [example.quantizations[0].scale * scales[1]]
     xs = [np.zeros(shape) for shape in example.shapes]
     (shape,) = example.layer.infer(example.shapes)
