@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 from accel.errors import shown
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from accel.network import Network
     from accel.report import Report
 
+_SHORT = 14
+"""Characters up to which the cells of a column are not broken on a narrow terminal."""
+_BROKEN = 20
+"""Characters a column of longer words is given there at least."""
 NOTHING = "–"
 """Stands where a figure is not stated."""
 _PREFIXES = {
@@ -76,10 +80,20 @@ def plain(text: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading, and whether its cells are figures (right-aligned) or words."""
+    """A column of a table.
+
+    Attributes
+    ----------
+    heading : str
+    figures : bool
+        Whether its cells are figures, right-aligned and never broken, or words.
+    keep : bool
+        Whether it stays on a terminal too narrow for all columns.
+    """
 
     heading: str
     figures: bool = False
+    keep: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +118,50 @@ class Grid:
     totals: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
-    def rich(self) -> RichTable:
-        """Return the table for a terminal."""
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
-        caption = Text("\n".join(self.notes)) if self.notes else None
+        kept, left_out = self._fitting(options.max_width)
+        notes = self.notes
+        if left_out:
+            notes += (f"Left out for want of width: {', '.join(left_out)}.",)
         table = Table(
-            title=Text(self.title), title_justify="left", caption=caption, caption_justify="left", box=box.SIMPLE_HEAD,
-            show_footer=self.totals is not None, pad_edge=False,
+            title=Text(self.title) if self.title else None, title_justify="left", box=box.SIMPLE_HEAD,
+            show_footer=self.totals is not None, pad_edge=False, padding=(0, 1, 0, 0),
         )  # fmt: skip
-        for i, column in enumerate(self.columns):
+        for i in kept:
+            column = self.columns[i]
             table.add_column(
                 column.heading,
                 footer=Text(self.totals[i]) if self.totals else "",
                 justify="right" if column.figures else "left",
+                no_wrap=self._width(i) <= _SHORT,
                 overflow="fold",
             )
         for row in self.rows:
-            table.add_row(*(Text(cell) for cell in row))
-        return table
+            table.add_row(*(Text(row[i]) for i in kept))
+        yield table
+        for note in notes:
+            yield Text(note)
+
+    def _width(self, i: int) -> int:
+        totals = () if self.totals is None else (self.totals[i],)
+        return max(map(len, (self.columns[i].heading, *totals, *(row[i] for row in self.rows))))
+
+    def _fitting(self, width: int) -> tuple[list[int], list[str]]:
+        """Return the columns that fit ``width`` characters, the last to be spared going first, and those left out."""
+        kept = list(range(len(self.columns)))
+        left_out: list[str] = []
+        needed = [
+            min(self._width(i), _BROKEN if not column.figures else 1000) + 2 for i, column in enumerate(self.columns)
+        ]
+        for i in reversed(range(len(self.columns))):
+            if not self.columns[i].keep and sum(needed[k] for k in kept) > width:
+                kept.remove(i)
+                left_out.insert(0, self.columns[i].heading)
+        return kept, left_out
 
     def html(self) -> str:
         """Return an HTML table, everything escaped."""
@@ -186,7 +223,7 @@ def network_grid(network: Network) -> Grid:
     return Grid(
         title=f"{plain(network.name)}: {count(network.macs)} MACs, {count(network.parameters)} parameters",
         columns=(
-            Column("layer"), Column("op"), Column("in"), Column("out"),
+            Column("layer"), Column("op"), Column("in", keep=False), Column("out"),
             Column("MACs", True), Column("parameters", True),
         ),
         rows=tuple(rows),
@@ -198,8 +235,9 @@ def network_grid(network: Network) -> Grid:
 def report_grid(report: Report) -> Grid:
     """Return the layers of a report: time, use, what binds, traffic, energy."""
     columns = (
-        Column("layer"), Column("op"), Column("MACs", True), Column("time", True), Column("cycles", True),
-        Column("use", True), Column("bound"), Column("DRAM", True), Column("energy", True),
+        Column("layer"), Column("op"), Column("MACs", True), Column("time", True),
+        Column("cycles", True, keep=False), Column("use", True), Column("bound"), Column("DRAM", True, keep=False),
+        Column("energy", True),
     )  # fmt: skip
 
     def figures(one: Any, use: float | None) -> tuple[str, ...]:

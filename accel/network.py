@@ -120,7 +120,7 @@ class Network:
     def __rich__(self) -> RenderableType:
         from accel.display import network_grid
 
-        return network_grid(self).rich()
+        return network_grid(self)
 
     def _repr_html_(self) -> str:
         from accel.display import network_grid

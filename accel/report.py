@@ -195,7 +195,7 @@ class Report(Figures):
     def __rich__(self) -> RenderableType:
         from accel.display import report_grid
 
-        return report_grid(self).rich()
+        return report_grid(self)
 
     def _repr_html_(self) -> str:
         from accel.display import report_grid

@@ -57,8 +57,17 @@ def test_markdown_keeps_its_columns(grid):
 
 def test_terminal_shows_markup_as_text(grid):
     console = Console(width=120, record=True, file=io.StringIO())
-    console.print(grid.rich())
+    console.print(grid)
     assert HOSTILE in console.export_text()
+
+
+@pytest.mark.parametrize(("width", "says"), [(60, "aa bbbb cccc"), (14, "aa cccc Left out for want of width: bbbb.")])
+def test_a_narrow_terminal_leaves_columns_out_and_says_so(width, says):
+    columns = (Column("aa"), Column("bbbb", True, keep=False), Column("cccc", True))
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(Grid("", columns, (("a1", "1234", "5678"),)))
+    text = console.export_text()
+    assert " ".join(text.replace("a1", "").replace("1234", "").replace("5678", "").replace("─", "").split()) == says
 
 
 def test_a_network_shows_shapes_and_counts():

@@ -20,7 +20,8 @@ def networks(*, sources: bool = False) -> Grid:
         row = (name, zoo.about(name), str(len(network.nodes)), count(network.macs), count(network.parameters))
         rows.append((*row, "; ".join(map(_printed, zoo.published(name)))) if sources else row)
     columns = (
-        Column("network"), Column("what"), Column("layers", True), Column("MACs", True), Column("parameters", True),
+        Column("network"), Column("what"), Column("layers", True, keep=False), Column("MACs", True),
+        Column("parameters", True),
     )  # fmt: skip
     if sources:
         columns += (Column("published"),)
@@ -49,8 +50,8 @@ def parameters(machine: Machine) -> Grid:
         for p in type(machine).parameter_table().values()
     )
     columns = (
-        Column("parameter"), Column("value", True), Column("unit"), Column("default", True), Column("range"),
-        Column("source"),
+        Column("parameter"), Column("value", True), Column("unit"), Column("default", True, keep=False),
+        Column("range", keep=False), Column("source"),
     )  # fmt: skip
     notes = tuple(f"must have {limit}" for limit in machine.limits)
     return Grid(f"{plain(machine.title)}: {machine.summary}", columns, rows, notes=notes)
@@ -60,7 +61,8 @@ def validation(rows: Sequence[Row]) -> Grid:
     """Return published figures beside ours."""
     columns = (
         Column("machine"), Column("figure"), Column("published", True), Column("ours", True), Column("unit"),
-        Column("error", True), Column("allowed", True), Column("verdict"), Column("kind"), Column("source"),
+        Column("error", True), Column("allowed", True, keep=False), Column("verdict"), Column("kind", keep=False),
+        Column("source", keep=False),
     )  # fmt: skip
     cells = tuple(
         (

@@ -50,13 +50,13 @@ def machines(
     if name is None:
         if toml:
             raise InputError("--toml must be given with a machine's name")
-        _show(catalogue.machines().rich())
+        _show(catalogue.machines())
     elif toml:
         from sim.engine.registry import to_toml
 
         print(to_toml(sim.machine(name)), end="")
     else:
-        _show(catalogue.parameters(sim.machine(name)).rich())
+        _show(catalogue.parameters(sim.machine(name)))
 
 
 @commands.command()
@@ -153,7 +153,7 @@ def _write_and_show(grid: Grid, markdown: str | None) -> None:
     if markdown is not None:
         files.write(markdown, grid.markdown())
     if markdown != "-":
-        _show(grid.rich())
+        _show(grid)
 
 
 def _batches(text: str) -> list[int]:
@@ -166,12 +166,9 @@ def _batches(text: str) -> list[int]:
 
 
 def _show(renderable: object) -> None:
-    """Print to standard output, wide where it is not a terminal."""
-    import sys
+    from accel.app.terminal import console
 
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else 200).print(renderable)
+    console().print(renderable)
 
 
 @contextmanager

@@ -36,4 +36,4 @@ def targets(
     else:
         from accel.app.terminal import console
 
-        console().print((parts.table() if name is None else parts.one(name)).rich())
+        console().print(parts.table() if name is None else parts.one(name))

@@ -96,11 +96,11 @@ class Comparison:
         """Return one row per network, batch and machine."""
         columns = [
             Column("network"), Column("batch", True), Column("machine"), Column("time", True),
-            Column("inferences/s", True), Column("energy", True), Column("use", True), Column("bound"),
-            Column("DRAM", True),
+            Column("inf/s", True), Column("energy", True), Column("use", True, keep=False),
+            Column("bound", keep=False), Column("DRAM", True, keep=False),
         ]  # fmt: skip
         if self.baseline is not None:
-            columns += [Column("speedup", True), Column("energy gain", True)]
+            columns += [Column("speedup", True), Column("energy gain", True, keep=False)]
         rows: list[tuple[str, ...]] = []
         for row in self.rows:
             head = (plain(row.network), str(row.batch), plain(row.machine))
@@ -122,11 +122,11 @@ class Comparison:
     def machine_grid(self) -> Grid:
         """Return one row per machine: what it is, how it stands beside published figures, geometric means."""
         columns = [
-            Column("machine"), Column("precision"), Column("node", True), Column("clock", True),
-            Column("peak", True), Column("networks", True), Column("mean time", True), Column("mean energy", True),
+            Column("machine"), Column("operands, node, clock"), Column("peak", True, keep=False), Column("done", True),
+            Column("mean time", True), Column("mean energy", True, keep=False),
         ]  # fmt: skip
         if self.baseline is not None:
-            columns += [Column("mean speedup", True), Column("mean energy gain", True)]
+            columns += [Column("speedup", True), Column("energy gain", True, keep=False)]
         columns.append(Column("largest error"))
         able = {row.machine for row in self.rows if row.report is not None}
         shared = [case for case in self._by_case.values() if len(case) == len(able)]
@@ -138,7 +138,7 @@ class Comparison:
         ]
         if self.baseline is not None:
             notes.append(
-                f"Mean speedup and energy gain: geometric, over the cases done here and by {plain(self.baseline)}."
+                f"Speedup and energy gain: geometric means, over the cases done here and by {plain(self.baseline)}."
             )
         return Grid("", tuple(columns), tuple(rows), notes=tuple(notes))
 
@@ -146,12 +146,10 @@ class Comparison:
         mine = [row for row in self.rows if row.machine == machine]
         reports = [row.report for row in mine if row.report is not None]
         one = reports[0] if reports else None
-        done = f"{len(reports)} of {len(mine)}"
+        done = f"{len(reports)}/{len(mine)}"
         cells = (
             plain(machine),
-            one.precision if one else NOTHING,
-            NOTHING if one is None or one.node_nm is None else f"{one.node_nm:g} nm",
-            si(one.clock_hz, "Hz") if one else NOTHING,
+            NOTHING if one is None else ", ".join(filter(None, (one.precision, _nanometres(one), _clock(one)))),
             si(one.peak_macs_per_second, "MAC/s") if one else NOTHING,
             done,
             si(geometric_mean(case[machine].seconds for case in shared if reports), "s"),
@@ -204,7 +202,7 @@ class Comparison:
     def __rich__(self) -> RenderableType:
         from rich.console import Group
 
-        return Group(self.grid().rich(), self.machine_grid().rich())
+        return Group(self.grid(), "", self.machine_grid())
 
     def _repr_html_(self) -> str:
         return self.grid().html() + self.machine_grid().html()
@@ -218,6 +216,14 @@ def geometric_mean(values: Iterable[float | None]) -> float | None:
             return None
         logs.append(math.log(value))
     return math.exp(math.fsum(logs) / len(logs)) if logs else None
+
+
+def _nanometres(report: Report) -> str:
+    return "" if report.node_nm is None else f"{report.node_nm:g} nm"
+
+
+def _clock(report: Report) -> str:
+    return "" if report.clock_hz is None else si(report.clock_hz, "Hz")
 
 
 def _times(factor: float | None) -> str:
