@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
+from types import ModuleType
 
 from accel.errors import InputError, did_you_mean, shown
 from accel.network import Network
@@ -57,7 +58,7 @@ def about(name: str) -> str:
     return (_module(name).__doc__ or "").strip().splitlines()[0]
 
 
-def _module(name: str):
+def _module(name: str) -> ModuleType:
     known = _names()
     if _folded(name) not in known:
         raise InputError(f"no network is called {shown(name)}{did_you_mean(name, names())}")
