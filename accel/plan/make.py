@@ -68,8 +68,10 @@ def make(
     part = targets.get(target) if isinstance(target, str) else target
     bits = significand_bits or part.significand_bits
     clock = clock_hz or part.clock_hz
-    if clock <= 0 or (fps is not None and fps <= 0):
-        raise InputError(f"clock and frames per second must be positive, not {clock} and {fps}")
+    if not 0 < clock < math.inf or (fps is not None and not 0 < fps < math.inf):
+        raise InputError(f"clock and frames per second must be positive and finite, not {clock} and {fps}")
+    if fps is not None and fps > clock:
+        raise CapacityError(f"{fps:,.0f} frames a second are more than the {clock:,.0f} cycles there are in one")
     found = region(network.with_significand_bits(bits))
     planner = _Planner(
         network.name, found, part, _limits(part, fps, budget), _fixed(found, folds or {}), clock, bits
