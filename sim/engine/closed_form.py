@@ -35,7 +35,8 @@ class ClosedFormMachine(Machine):
     `derived`, once per design: ``peak_macs_per_cycle`` and ``bytes_per_cycle`` (of main memory) among them.
 
     ``Cost`` is a NamedTuple of floats: ``macs``, ``cycles``, ``compute_cycles``, ``native`` (1 or 0), then any number
-    of ``stall_CAUSE`` (cycles), ``bytes_LEVEL`` (``bytes_dram`` among them) and ``pj_COMPONENT`` (picojoules).
+    of ``stall_CAUSE`` (cycles), ``bytes_LEVEL`` (``bytes_dram`` among them) and ``pj_COMPONENT`` (picojoules), in that
+    order.
     """
 
     sweepable: ClassVar[bool] = True

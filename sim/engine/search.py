@@ -17,7 +17,7 @@ from accel.expressions import Expression, parse
 from sim.engine.closed_form import ClosedFormMachine
 from sim.engine.jit import jit
 from sim.engine.parameters import checked_overrides
-from sim.engine.sweep import sweep
+from sim.engine.sweep import TOTALS, sweep
 
 CHUNK = 1 << 15
 """Designs priced at a time; bounds memory, whatever the size of the grid."""
@@ -49,7 +49,8 @@ class Chunk:
     feasible : bool array, shape (d,)
     reason : int array, shape (d,)
         Which of the grid's constraints is the first that does not hold; -1 where all do.
-    totals : float64 array, shape (d, number of Cost fields)
+    totals : float64 array, shape (d, len(TOTALS))
+        As `sim.engine.sweep.TOTALS` names them.
         Zero where not feasible.
     """
 
@@ -144,7 +145,7 @@ class Grid:
         """
         cls = type(self.machine)
         every_record = np.empty(min(CHUNK, len(self)), dtype=cls.record_dtype())
-        every_total = np.empty((len(every_record), len(cls.Cost._fields)))
+        every_total = np.empty((len(every_record), len(TOTALS)))
         for first in range(0, len(self), CHUNK):
             count = min(CHUNK, len(self) - first)
             records, totals = every_record[:count], every_total[:count]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import inspect
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,23 +26,47 @@ def _cost(work: Any, machine: Any) -> Any:
     """Stand for the machine's ``cost`` in the loop below."""
 
 
+_FIRST_BYTES, _FIRST_PJ, _FIELDS = 0, 0, 0  # of the machine's Cost; constants of the compiled loop
+TOTALS = ("macs", "cycles", "compute_cycles", "dram_bytes", "sram_bytes", "picojoules")
+"""What is summed for every design."""
+
+
 def _sweep(works: Any, counts: Any, designs: Any, totals: Any) -> None:
     for d in prange(len(designs)):
         machine = designs[d]
         _prepare(machine)
-        for j in range(totals.shape[1]):
-            totals[d, j] = 0.0
+        macs, cycles, computing, dram, sram, energy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(len(works)):
             cost = _cost(works[k], machine)
-            for j in range(len(cost)):
-                totals[d, j] += counts[k] * cost[j]
+            count = counts[k]
+            macs += count * cost.macs
+            cycles += count * cost.cycles
+            computing += count * cost.compute_cycles
+            moved = 0.0
+            for j in range(_FIRST_BYTES, _FIRST_PJ):
+                moved += cost[j]
+            dram += count * cost.bytes_dram
+            sram += count * (moved - cost.bytes_dram)
+            spent = 0.0
+            for j in range(_FIRST_PJ, _FIELDS):
+                spent += cost[j]
+            energy += count * spent
+        totals[d, 0], totals[d, 1], totals[d, 2] = macs, cycles, computing
+        totals[d, 3], totals[d, 4], totals[d, 5] = dram, sram, energy
 
 
 @functools.cache
 def _compiled(machine: type[ClosedFormMachine]) -> Callable[..., None]:
-    names = {"prange": prange, "range": range, "len": len, "_prepare": machine.prepare, "_cost": machine.cost}
-    loop = types.FunctionType(_sweep.__code__, names, f"sweep_{machine.name}".replace("-", "_"))
-    loop.__qualname__ = loop.__name__  # numba keeps compiled code by qualified name: one per machine
+    fields = machine.Cost._fields
+    names = {
+        "prange": prange, "range": range, "len": len, "_prepare": machine.prepare, "_cost": machine.cost,
+        "_FIRST_BYTES": sum(not f.startswith(("bytes_", "pj_")) for f in fields),
+        "_FIRST_PJ": sum(not f.startswith("pj_") for f in fields), "_FIELDS": len(fields),
+    }  # fmt: skip
+    # numba keeps compiled code by qualified name: one per machine, and per state of a user's machine file
+    state = hashlib.sha256(Path(inspect.getfile(machine)).read_bytes()).hexdigest()[:8]
+    loop = types.FunctionType(_sweep.__code__, names, f"sweep_{machine.name}_{state}".replace("-", "_"))
+    loop.__qualname__ = loop.__name__
     loop.__module__ = __name__
     return jit(loop, parallel=True)
 
@@ -66,11 +93,11 @@ def sweep(
 
     Returns
     -------
-    float64 array, shape (d, len(machine.Cost._fields))
+    float64 array, shape (d, len(TOTALS))
     """
     announce_compilation(f"sweep {machine.name}")
     if totals is None:
-        totals = np.empty((len(designs), len(machine.Cost._fields)))
+        totals = np.empty((len(designs), len(TOTALS)))
     _compiled(machine)(works, counts, designs, totals)
     return totals
 

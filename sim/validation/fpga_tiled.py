@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from accel.work import Kind, Work
 from sim.engine.lowering import as_records
 from sim.engine.search import Grid
+from sim.engine.sweep import TOTALS
 from sim.fpga_tiled import Cost, FpgaTiled
 
 Layer = Mapping[str, int]
@@ -56,7 +57,7 @@ def _computing(layers: Sequence[Layer], macs: int, pipeline_cycles: int) -> NDAr
         {"tm": range(1, macs + 1), "tn": range(1, macs + 1)},
         (f"tm * tn <= {macs}",),
     )
-    at = Cost._fields.index("compute_cycles")
+    at = TOTALS.index("compute_cycles")
     records = as_records([work(layer) for layer in layers], 1)
     return np.concatenate([c.totals[c.feasible, at] for c in grid.priced(records, np.ones(len(layers)))])
 

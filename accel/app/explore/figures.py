@@ -13,6 +13,7 @@ from accel.expressions import Expression, parse
 from accel.report import Report
 from sim.engine.closed_form import ClosedFormMachine
 from sim.engine.machine import Machine
+from sim.engine.sweep import TOTALS
 
 FIGURES = (
     "cycles", "seconds", "compute_cycles", "stall_cycles", "dram_bytes", "sram_bytes", "joules", "watts", "utilization",
@@ -68,7 +69,7 @@ class Figures(Mapping[str, NDArray[np.float64]]):
     def __init__(
         self, machine: ClosedFormMachine, records: NDArray[Any], totals: NDArray[np.float64], batch: int
     ) -> None:
-        self._fields = machine.Cost._fields
+        self._has_energy = any(field.startswith("pj_") for field in machine.Cost._fields)
         self._records, self._totals, self._batch = records, totals, batch
         self._known: dict[str, NDArray[np.float64]] = {}
 
@@ -83,10 +84,6 @@ class Figures(Mapping[str, NDArray[np.float64]]):
     def __len__(self) -> int:
         return len(FIGURES) + len(self._records.dtype.names or ())
 
-    def _sum(self, prefix: str) -> NDArray[np.float64]:
-        wanted = [i for i, field in enumerate(self._fields) if field.startswith(prefix)]
-        return self._totals[:, wanted].sum(axis=1) if wanted else np.full(len(self._totals), np.nan)
-
     def _computed(self, name: str) -> NDArray[np.float64]:
         with np.errstate(all="ignore"):
             match name:
@@ -94,12 +91,10 @@ class Figures(Mapping[str, NDArray[np.float64]]):
                     return self["cycles"] / self["clock_hz"]
                 case "stall_cycles":
                     return self["cycles"] - self["compute_cycles"]
-                case "dram_bytes":
-                    return self._totals[:, self._fields.index("bytes_dram")]
-                case "sram_bytes":
-                    return self._sum("bytes_") - self["dram_bytes"]
                 case "joules":
-                    return self._sum("pj_") * 1e-12
+                    if not self._has_energy:
+                        return np.full(len(self._totals), np.nan)
+                    return self._totals[:, TOTALS.index("picojoules")] * 1e-12
                 case "watts":
                     return self["joules"] / self["seconds"]
                 case "utilization":
@@ -109,7 +104,7 @@ class Figures(Mapping[str, NDArray[np.float64]]):
                 case "peak_macs_per_second":
                     return self["peak_macs_per_cycle"] * self["clock_hz"]
                 case _:
-                    return self._totals[:, self._fields.index(name)]
+                    return self._totals[:, TOTALS.index(name)]
 
 
 def of_report(report: Report, machine: Machine) -> dict[str, float]:
