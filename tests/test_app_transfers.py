@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from accel import beats
-from accel.app.comparison import Expected, compare, total
+from accel.app.transfers import Expected, compare, total
 from accel.schedule.base import Stream
 
 STREAM = Stream(pixels=4, channels=3, lanes=2, bits=8, signed=True)
