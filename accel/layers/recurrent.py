@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -159,25 +159,31 @@ class Recurrent(Layer):
         return (one,) * self.directions
 
     def forward(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
-        assert self.weight is not None
-        assert self.recurrence is not None
         x = inputs[0]
         n, steps = x.shape[:2]
         every = np.empty((n, steps, self.directions, self.hidden_size), x.dtype)
-        last = [np.zeros((n, self.directions, self.hidden_size), x.dtype) for _ in self.states]
-        for given, state in zip(inputs[1:], last, strict=False):
-            state[...] = given
+        last = [np.empty((n, self.directions, self.hidden_size), x.dtype) for _ in self.states]
+        for d, t, states in self.walk(inputs):
+            every[:, t, d] = states[0]
+            for state, value in zip(last, states, strict=True):
+                state[:, d] = value
+        return (every, *last)
+
+    def walk(self, inputs: Sequence[Array]) -> Iterator[tuple[int, int, list[Array]]]:
+        """Yield direction, time and the states after that step, shape (n, hidden), in the order they are computed."""
+        assert self.weight is not None
+        assert self.recurrence is not None
+        x = inputs[0]
         for d, step in enumerate(DIRECTIONS[self.direction]):
             bias = np.zeros(2 * self.weight.shape[1], x.dtype) if self.bias is None else self.bias[d]
             of_input, of_state = np.split(bias, 2)
             driven = x @ self.weight[d].T + of_input
-            states = [state[:, d] for state in last]
-            for t in range(steps)[::step]:
+            states = [np.zeros((len(x), self.hidden_size), x.dtype) for _ in self.states]
+            for given, state in zip(inputs[1:], states, strict=False):
+                state[...] = given[:, d]
+            for t in range(x.shape[1])[::step]:
                 states = self.step(d, driven[:, t], states, self.recurrence[d].T, of_state)
-                every[:, t, d] = states[0]
-            for state, value in zip(last, states, strict=True):
-                state[:, d] = value
-        return (every, *last)
+                yield d, t, states
 
     @abstractmethod
     def step(self, d: int, driven: Array, states: list[Array], recurrence: Array, bias: Array) -> list[Array]:

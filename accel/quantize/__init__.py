@@ -20,6 +20,9 @@ DequantizeLinear (activations, 0 to 2^bits - 1) or between the int8 initializer 
 -(2^(bits-1) - 1) to 2^(bits-1) - 1) *is* the bit width. Graph inputs and outputs, and what shares their scale, stay at
 8 bits: streams carry a byte a value anyway, and an argmax over four-bit logits ties.
 
+**Recurrent nodes** (RNN, LSTM, GRU) keep their float operator between such pairs, and the formats inside their cells,
+chosen by calibration, stand in the model's metadata: `docs/recurrent.md`.
+
 Float ops that end the graph (Softmax, LogSoftmax) stay float, and so does a ReLU or Clip of a graph input.
 """
 
@@ -34,8 +37,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from accel.cell import HIDDEN_BITS, METADATA_PREFIX
 from accel.errors import InputError, shown
-from accel.quantize.emit import emit
+from accel.network import Network
+from accel.onnx_import import load
+from accel.quantize.accepted import RECURRENT
+from accel.quantize.cells import chosen_formats, fixed_scales, traced_cells, with_smallest_table
+from accel.quantize.emit import activation_scales, emit
+from accel.quantize.graphs import real_inputs
 from accel.quantize.observe import observe
 from accel.quantize.prepare import prepare
 from accel.quantize.runtime import ORT_VERSION, save
@@ -43,6 +52,7 @@ from accel.quantize.runtime import ORT_VERSION, save
 METADATA_KEY = "accel.quantize"
 FORMAT_VERSION = 1
 WIDTHS = range(2, 9)
+LEAST_RECURRENT_BITS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,18 +77,21 @@ def quantize(
     *,
     weight_bits: int = 8,
     activation_bits: int = 8,
+    hidden_bits: int = 8,
     output_path: str | Path,
 ) -> QuantizeResult:
-    """Quantise a float ONNX CNN or MLP and write it as a QDQ model.
+    """Quantise a float ONNX model, feed-forward or recurrent, and write it as a QDQ model.
 
     Parameters
     ----------
     model_path : path
         A float32 model, opset 13 or newer.
     calibration : mapping of str to ndarray
-        One float32 array per graph input, under its name, any number of samples on the first axis.
+        One float32 array per graph input, under its name, any number of samples on its batch axis.
     weight_bits, activation_bits : int
-        Widths from 2 to 8; inputs and outputs of the graph stay at 8.
+        Widths from 2 to 8; inputs and outputs of the graph stay at 8, and recurrent cells take weights from 4.
+    hidden_bits : int
+        Width of the hidden state of recurrent cells, 8 or 16.
     output_path : path
         Where the integer model goes.
 
@@ -90,15 +103,29 @@ def quantize(
     Raises
     ------
     ModelError
-        If the model is not a float feed-forward network made of operators that have an integer form.
+        If the model is not a float network made of operators that have an integer form.
     InputError
         If a width is out of range or a calibration array is missing, misnamed, misshapen or not finite.
     """
     _check_width("weight_bits", weight_bits)
     _check_width("activation_bits", activation_bits)
+    if hidden_bits not in HIDDEN_BITS:
+        raise InputError(f"hidden_bits must be {' or '.join(map(str, HIDDEN_BITS))}, not {hidden_bits!r}")
     model = prepare(Path(model_path))
-    seen, samples = observe(model, calibration)
-    quantised = emit(model, seen, weight_bits=weight_bits, activation_bits=activation_bits)
+    recurrent = [node for node in model.graph.node if node.op_type in RECURRENT]
+    if recurrent and weight_bits < LEAST_RECURRENT_BITS:
+        raise InputError(f"weight_bits of a recurrent model must be {LEAST_RECURRENT_BITS} to 8, not {weight_bits}")
+    network = load(model) if recurrent else None
+    axes = {value.name: _batch_axis(network, value.name) for value in real_inputs(model.graph)}
+    seen, samples = observe(model, calibration, axes)
+    cells = traced_cells(network, calibration) if network is not None else {}
+    formats = {name: chosen_formats(cell, hidden_bits) for name, cell in cells.items()}
+    fixed = {k: v for node in recurrent for k, v in fixed_scales(node, formats[node.name], model.graph).items()}
+    scales = activation_scales(model.graph, seen, activation_bits, fixed)
+    for node in recurrent:
+        x = scales[node.input[0]].quantization
+        formats[node.name] = with_smallest_table(cells[node.name], formats[node.name], x, weight_bits)
+    quantised = emit(model, seen, scales, weight_bits)
     settings: dict[str, object] = {
         "version": FORMAT_VERSION,
         "weight_bits": weight_bits,
@@ -110,8 +137,12 @@ def quantize(
         "calibration_samples": samples,
         "onnxruntime": ORT_VERSION,
     }
-    entry = quantised.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, json.dumps(settings)
+    if recurrent:
+        settings["hidden_bits"] = hidden_bits
+    metadata = {METADATA_KEY: json.dumps(settings)}
+    metadata |= {f"{METADATA_PREFIX}{name}": chosen.to_json() for name, chosen in formats.items()}
+    for key, value in metadata.items():
+        quantised.metadata_props.add(key=key, value=value)
     try:
         save(quantised, Path(output_path))
     except OSError as error:
@@ -123,6 +154,12 @@ def accuracy(outputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
     """Return the share of rows of `outputs`, shape (n, classes), whose largest value is at their label's index."""
     guesses = np.argmax(outputs.reshape(len(labels), -1), axis=1)
     return float(np.count_nonzero(guesses == labels) / len(labels))
+
+
+def _batch_axis(network: Network | None, name: str) -> int:
+    """Return where a graph input has its samples: first, but for recurrent models that put time there."""
+    axis = network.tensors[name].batch_axis if network is not None else 0
+    return 0 if axis is None else axis
 
 
 def _check_width(name: str, bits: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import onnx
 from onnx import TensorProto, numpy_helper
 
@@ -21,7 +23,7 @@ QUANTISED = (
     | {"Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "Tanh", "HardSwish"}
 )
 FLOAT_HEADS = frozenset({"Softmax", "LogSoftmax"})
-_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
+RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _QUANTISED_ALREADY = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"}
     | {"ConvInteger", "MatMulInteger", "QGemm", "QLinearAdd"}
@@ -41,7 +43,7 @@ def heads(graph: onnx.GraphProto) -> set[str]:
 
 
 def refuse_at_sight(model: onnx.ModelProto) -> None:
-    """Raise ModelError for a model that no folding will make quantisable: not float, recurrent, quantised already."""
+    """Raise ModelError for a model that no folding will make quantisable: not float, or quantised already."""
     if opset(model) < OLDEST_OPSET:
         raise ModelError(f"model must use ONNX opset {OLDEST_OPSET} or newer, not {opset(model)}")
     if not real_inputs(model.graph):
@@ -55,10 +57,6 @@ def refuse_at_sight(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         if node.op_type in _QUANTISED_ALREADY:
             raise ModelError(f"{described(node)} is an integer operator: the model is quantised already")
-        if node.op_type in _RECURRENT:
-            raise ModelError(
-                f"{described(node)} is recurrent: integers for recurrent layers come with accel.cell formats"
-            )
 
 
 def refuse_what_did_not_fold(model: onnx.ModelProto) -> None:
@@ -68,24 +66,32 @@ def refuse_what_did_not_fold(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         if node.op_type == "BatchNormalization":
             raise ModelError(f"{described(node)} must have constant parameters and follow a Conv, Gemm or MatMul")
-        known = node.domain in ("", "ai.onnx") and (node.op_type in QUANTISED or node.output[0] in at_the_end)
+        accepted = node.op_type in QUANTISED | RECURRENT or node.output[0] in at_the_end
+        known = node.domain in ("", "ai.onnx") and accepted
         if not known:
             place = " inside the graph" if node.op_type in FLOAT_HEADS else ""
             raise ModelError(
-                f"{described(node)}{place} has no integer form; accepted: {', '.join(sorted(QUANTISED))}, "
+                f"{described(node)}{place} has no integer form; accepted: {', '.join(sorted(QUANTISED | RECURRENT))}, "
                 f"and at the end {', '.join(sorted(FLOAT_HEADS))}"
             )
         if node.op_type in WEIGHTED:
             _refuse_weights(node, constants)
+        if node.op_type in RECURRENT:
+            _refuse_computed(node, (1, 2, 3, 7), constants)
         if node.op_type == "Clip":
             _refuse_clip_without_zero(node, constants)
 
 
-def _refuse_weights(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> None:
-    """Refuse a weighted node whose output channels have no scale of their own, or whose sum is scaled afterwards."""
-    for name in node.input[1:]:
+def _refuse_computed(node: onnx.NodeProto, places: Iterable[int], constants: dict[str, onnx.TensorProto]) -> None:
+    for place in places:
+        name = node.input[place] if place < len(node.input) else ""
         if name and name not in constants:
             raise ModelError(f"{described(node)} must have constant weights and bias, but {shown(name)} is computed")
+
+
+def _refuse_weights(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> None:
+    """Refuse a weighted node whose output channels have no scale of their own, or whose sum is scaled afterwards."""
+    _refuse_computed(node, range(1, len(node.input)), constants)
     rank = len(constants[node.input[1]].dims)
     if node.op_type == "MatMul" and rank != 2:
         raise ModelError(f"{described(node)} must have a weight of 2 axes, not {rank}")

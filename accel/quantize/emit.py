@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 
 from accel.errors import ModelError, shown
 from accel.quantize.accepted import KEEPS_SCALE, QUANTISED, WEIGHTED, heads
+from accel.quantize.emit_cells import put_pairs_around_cells
 from accel.quantize.graphs import described, initializers, real_inputs, reason, replace_nodes
 from accel.quantize.ranges import Observation, Scale, activation_scale, weight_scales
 from accel.quantize.runtime import check
@@ -21,13 +22,13 @@ _UINT8, _INT8 = _ORTQ.QuantType.QUInt8, _ORTQ.QuantType.QInt8
 
 
 def emit(
-    model: onnx.ModelProto, seen: dict[str, Observation], *, weight_bits: int, activation_bits: int
+    model: onnx.ModelProto, seen: dict[str, Observation], scales: dict[str, Scale], weight_bits: int
 ) -> onnx.ModelProto:
-    """Return the QDQ model of a prepared float model, given what its tensors hold."""
-    scales = _activation_scales(model.graph, seen, activation_bits)
-    overrides = {name: [_override(scale)] for name, scale in scales.items()}
+    """Return the QDQ model of a prepared float model, given what its tensors hold and their scales."""
+    overrides = {name: [_override(scale)] for name, scale in scales.items() if scale.bits <= _EDGE_BITS}
     overrides |= _weight_overrides(model.graph, weight_bits)
     result = _with_pairs(model, seen, overrides)
+    put_pairs_around_cells(result, scales, weight_bits)
     _clip_activations(result.graph, {name: scale.bits for name, scale in scales.items() if scale.bits < _EDGE_BITS})
     _narrow_weights(result.graph, weight_bits)
     del result.graph.value_info[:]
@@ -67,8 +68,21 @@ def _with_pairs(
     return result
 
 
-def _activation_scales(graph: onnx.GraphProto, seen: dict[str, Observation], bits: int) -> dict[str, Scale]:
-    """Return one scale per tensor; tensors that a KEEPS_SCALE node joins share theirs."""
+def activation_scales(
+    graph: onnx.GraphProto, seen: dict[str, Observation], bits: int, fixed: dict[str, Scale]
+) -> dict[str, Scale]:
+    """Return one scale per tensor; tensors that a KEEPS_SCALE node joins share theirs.
+
+    Parameters
+    ----------
+    graph : GraphProto
+    seen : dict of str to Observation
+        What every tensor holds.
+    bits : int
+        Of tensors inside the graph.
+    fixed : dict of str to Scale
+        Those of what enters and leaves recurrent cells, which calibration has chosen already.
+    """
     leader = {name: name for name in seen}
 
     def find(name: str) -> str:
@@ -87,11 +101,13 @@ def _activation_scales(graph: onnx.GraphProto, seen: dict[str, Observation], bit
     for name, observation in seen.items():
         group = find(name)
         groups[group] = groups[group].merged(observation) if group in groups else observation
-    chosen = {
+    groups_fixed = {find(name): scale for name, scale in fixed.items() if scale.bits <= _EDGE_BITS}
+    chosen = groups_fixed | {
         group: activation_scale(observation, _EDGE_BITS if group in edge_groups else bits)
         for group, observation in groups.items()
+        if group not in groups_fixed
     }
-    return {name: chosen[find(name)] for name in seen}
+    return {name: fixed.get(name, chosen[find(name)]) for name in seen}
 
 
 def _range(seen: Observation) -> Any:
@@ -100,9 +116,9 @@ def _range(seen: Observation) -> Any:
 
 def _override(scale: Scale) -> dict[str, Any]:
     return {
-        "quant_type": _UINT8,
+        "quant_type": _INT8 if scale.signed else _UINT8,
         "scale": np.array(scale.scale, np.float32),
-        "zero_point": np.array(scale.zero_point, np.uint8),
+        "zero_point": np.array(scale.zero_point, np.int8 if scale.signed else np.uint8),
     }
 
 

@@ -20,10 +20,20 @@ _BATCH = 32
 _BYTES_AT_ONCE = 1 << 28
 
 
-def observe(model: onnx.ModelProto, calibration: Mapping[str, npt.NDArray[Any]]) -> tuple[dict[str, Observation], int]:
+def observe(
+    model: onnx.ModelProto, calibration: Mapping[str, npt.NDArray[Any]], batch_axes: Mapping[str, int]
+) -> tuple[dict[str, Observation], int]:
     """Return an `Observation` for every float tensor of the model, its inputs included, and the number of samples.
 
     A model with a fixed batch is fed that many samples at a time, the last time with some of the first again.
+
+    Parameters
+    ----------
+    model : ModelProto
+    calibration : mapping of str to float32 array
+        One per graph input.
+    batch_axes : mapping of str to int
+        Where each graph input has its samples.
 
     Raises
     ------
@@ -32,15 +42,15 @@ def observe(model: onnx.ModelProto, calibration: Mapping[str, npt.NDArray[Any]])
     ModelError
         If onnxruntime cannot run the model on the data, or a tensor leaves the range of float32.
     """
-    samples = _check(model.graph, calibration)
+    samples = _check(model.graph, calibration, batch_axes)
     inputs = real_inputs(model.graph)
-    first = inputs[0].type.tensor_type.shape.dim[0]
+    first = inputs[0].type.tensor_type.shape.dim[batch_axes[inputs[0].name]]
     batch = first.dim_value if first.HasField("dim_value") else min(_batch_that_fits(model.graph), samples)
     running, names = _session_with_every_tensor(model)
     seen = {name: Observation() for name in [*(value.name for value in inputs), *names]}
     for start in range(0, samples, batch):
         rows = np.arange(start, start + batch) % samples
-        feed = {value.name: np.ascontiguousarray(calibration[value.name][rows]) for value in inputs}
+        feed = {value.name: calibration[value.name].take(rows, batch_axes[value.name]) for value in inputs}
         try:
             outputs = running.run(names, feed)
         except Exception as error:  # onnxruntime's exception types share no public base class
@@ -70,7 +80,7 @@ def _session_with_every_tensor(model: onnx.ModelProto) -> tuple[Session, list[st
     return session(copy), names
 
 
-def _check(graph: onnx.GraphProto, calibration: Mapping[str, npt.NDArray[Any]]) -> int:
+def _check(graph: onnx.GraphProto, calibration: Mapping[str, npt.NDArray[Any]], batch_axes: Mapping[str, int]) -> int:
     """Return the number of samples, or say what is wrong with the arrays."""
     wanted = {value.name: value for value in real_inputs(graph)}
     accepted = ", ".join(shown(name) for name in wanted)
@@ -81,19 +91,22 @@ def _check(graph: onnx.GraphProto, calibration: Mapping[str, npt.NDArray[Any]]) 
     for name, value in wanted.items():
         if name not in calibration:
             raise InputError(f"calibration has no array {shown(name)}; the model's inputs: {accepted}")
-        counts[name] = _check_array(name, value, calibration[name])
+        counts[name] = _check_array(name, value, calibration[name], batch_axes[name])
     if len(set(counts.values())) != 1:
         found = ", ".join(f"{shown(name)} {count}" for name, count in counts.items())
         raise InputError(f"calibration arrays must have the same number of samples, not {found}")
     return next(iter(counts.values()))
 
 
-def _check_array(name: str, value: onnx.ValueInfoProto, array: npt.NDArray[Any]) -> int:
+def _check_array(name: str, value: onnx.ValueInfoProto, array: npt.NDArray[Any], batch_axis: int) -> int:
     dims = value.type.tensor_type.shape.dim
-    expected = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in dims)
-    wanted = f"({', '.join(['n', *('any' if size is None else str(size) for size in expected[1:])])})"
+    expected = [dim.dim_value if dim.HasField("dim_value") else None for dim in dims]
+    axes = ["any" if size is None else str(size) for size in expected]
+    if expected:
+        axes[batch_axis], expected[batch_axis] = "n", None
+    wanted = f"({', '.join(axes)})"
     matches = array.ndim == len(expected) > 0 and all(
-        size in (None, actual) for size, actual in zip(expected[1:], array.shape[1:], strict=True)
+        size in (None, actual) for size, actual in zip(expected, array.shape, strict=True)
     )
     if not matches:
         raise InputError(f"calibration array {shown(name)} must have shape {wanted}, not {array.shape}")
@@ -103,4 +116,4 @@ def _check_array(name: str, value: onnx.ValueInfoProto, array: npt.NDArray[Any])
         raise InputError(f"calibration array {shown(name)} must hold at least one sample")
     if not np.isfinite(array).all():
         raise InputError(f"calibration array {shown(name)} must be finite; it holds NaN or infinity")
-    return array.shape[0]
+    return array.shape[batch_axis]

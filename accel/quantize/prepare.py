@@ -27,7 +27,7 @@ def prepare(path: Path) -> onnx.ModelProto:
     InputError
         If there is no such file.
     ModelError
-        If it is not a float feed-forward model made of operators that have an integer form.
+        If it is not a float model made of operators that have an integer form.
     """
     model = _load(path)
     known = set(initializers(model.graph))
@@ -179,11 +179,14 @@ def _pull_saturation_forward(graph: onnx.GraphProto) -> None:
 
 
 def _name_every_node(graph: onnx.GraphProto) -> None:
+    """Give every node a name of its own."""
     taken = {node.name for node in graph.node}
+    kept: set[str] = set()
     for index, node in enumerate(graph.node):
-        if not node.name:
+        if not node.name or node.name in kept:
             name = f"{node.op_type.lower()}_{index}"
             while name in taken:
                 name += "_"
             node.name = name
             taken.add(name)
+        kept.add(node.name)

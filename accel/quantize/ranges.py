@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from accel.fixedpoint import Quantization
+
 Floats = npt.NDArray[np.float32]
 
 _SHRINK_STEPS = 40
@@ -17,11 +19,20 @@ _GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 @dataclass(frozen=True)
 class Scale:
-    """How the real value ``(q - zero_point) * scale`` is written as an unsigned integer q of `bits` bits."""
+    """How the real value ``(q - zero_point) * scale`` is written as an integer q of `bits` bits.
+
+    Unsigned, but for what enters and leaves recurrent cells.
+    """
 
     scale: np.float32
     zero_point: int
     bits: int
+    signed: bool = False
+
+    @property
+    def quantization(self) -> Quantization:
+        """The same scale as a network's tensor carries it."""
+        return Quantization(float(self.scale), self.zero_point, self.bits, self.signed)
 
 
 class Observation:
@@ -97,3 +108,11 @@ def weight_scales(weight: Floats, axis: int, bits: int) -> Floats:
         better = error < best_error
         best_scale[better], best_error[better] = scale[better], error[better]
     return best_scale
+
+
+def row_integers(matrix: Floats, bits: int) -> tuple[npt.NDArray[np.int8], Floats]:
+    """Return a matrix (directions, rows, columns) as integers, and one scale per row, which both directions share."""
+    scales = weight_scales(matrix, 1, bits)
+    limit = (1 << (bits - 1)) - 1
+    integers = np.clip(np.rint(matrix / scales[:, None]), -limit, limit)
+    return integers.astype(np.int8), scales
