@@ -25,6 +25,8 @@ Ints = NDArray[np.int64]
 DEFAULT_SIGNIFICAND_BITS = 24
 MIN_SIGNIFICAND_BITS = 2
 MAX_SHIFT = 62
+MIN_FRACTION, MAX_FRACTION = -8, 24
+"""Of a `FixedPoint`; a product of two of them then shifts by at most `MAX_SHIFT` to any other."""
 
 
 def round_half_even(product: Any, shift: int) -> Any:
@@ -209,7 +211,7 @@ class FixedPoint:
     bits : int
         Width, 2 to 16.
     fraction : int
-        Bits behind the binary point; may be negative, or more than ``bits``.
+        Bits behind the binary point, -8 to 24; may be more than ``bits``.
     signed : bool
         Two's complement or unsigned.
     """
@@ -221,8 +223,10 @@ class FixedPoint:
     def __post_init__(self) -> None:
         if not 2 <= self.bits <= 16:
             raise ModelError(f"fixed-point bits must be 2 to 16, not {shown(self.bits)}")
-        if not -30 <= self.fraction <= 30:
-            raise ModelError(f"fixed-point fraction must be -30 to 30, not {shown(self.fraction)}")
+        if not MIN_FRACTION <= self.fraction <= MAX_FRACTION:
+            raise ModelError(
+                f"fixed-point fraction must be {MIN_FRACTION} to {MAX_FRACTION}, not {shown(self.fraction)}"
+            )
 
     @classmethod
     def of(cls, quantization: Quantization) -> FixedPoint:

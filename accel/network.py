@@ -210,13 +210,13 @@ class Builder:
         *inputs: str,
         name: str | None = None,
         outputs: Sequence[str] | None = None,
-        quantization: Quantization | None = None,
+        quantization: Quantization | Sequence[Quantization] | None = None,
         batch_axis: int | None = 0,
     ) -> str:
         """Append ``layer`` and return the name of its first output.
 
         ``name`` and ``outputs`` default to the layer's operator and a running number. ``quantization`` is that of
-        the outputs, in an integer network.
+        the outputs, in an integer network: one for all of them, or one each.
         """
         name = name if name is not None else f"{layer.op.lower()}_{len(self._nodes)}"
         for tensor in inputs:
@@ -228,10 +228,11 @@ class Builder:
             raise ModelError(f"node {shown(name)}: {error}") from None
         if outputs is None:
             outputs = [name if i == 0 else f"{name}.{i}" for i in range(len(shapes))]
-        for tensor, shape in zip(outputs, shapes, strict=True):
+        each = quantization if isinstance(quantization, Sequence) else [quantization] * len(shapes)
+        for tensor, shape, of_tensor in zip(outputs, shapes, each, strict=True):
             if tensor in self._tensors:
                 raise ModelError(f"tensor names must be unique, not {shown(tensor)} twice")
-            self._tensors[tensor] = Tensor(tensor, shape, quantization, batch_axis)
+            self._tensors[tensor] = Tensor(tensor, shape, of_tensor, batch_axis)
         self._nodes.append(Node(name, layer, tuple(inputs), tuple(outputs)))
         return outputs[0]
 

@@ -1,6 +1,6 @@
 """The trained models that come with accel, in a checkout and in an installed wheel.
 
-A shipped model NAME is up to five files: ``NAME.onnx`` (float), ``NAME_qdq.onnx`` (integer, feed-forward models only),
+A shipped model NAME is up to five files: ``NAME.onnx`` (float), ``NAME_qdq.onnx`` (integer),
 ``NAME_inputs.npz`` and ``NAME_labels.npz`` (the test set) and ``NAME_calibration.npz``.
 """
 

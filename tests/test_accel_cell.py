@@ -38,7 +38,7 @@ def test_formats_come_back():
         (json.dumps(GOOD | {"colour\n": 2}), r"no field 'colour\\n'"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "hidden"}), "'hidden': field required"),
         (json.dumps(GOOD | {"hidden": {"bits": 9, "fraction": 3}}), "8 or 16 bits, not 9"),
-        (json.dumps(GOOD | {"hidden": {"bits": 8, "fraction": 3e9}}), "fraction must be -30 to 30"),
+        (json.dumps(GOOD | {"hidden": {"bits": 8, "fraction": 3e9}}), "fraction must be -8 to 24"),
         (json.dumps(GOOD | {"hidden": {"bits": "many", "fraction": 3}}), "'hidden.bits'"),
         (json.dumps(GOOD | {"preactivation": {"bits": 8, "fraction": 3, "signed": False}}), "must be signed"),
         (json.dumps(GOOD | {"index_bits": 13}), "must have 2 to 12 bits, not 13"),

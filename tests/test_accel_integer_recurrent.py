@@ -289,3 +289,11 @@ def test_formats_that_do_not_fit_are_refused():
         integer_layer(gru, formats("GRU"), (X8, Quantization(0.3)))
     with pytest.raises(UnsupportedError, match="run accel quantize"):
         gru.quantized([(3, 2)], (X8,), X8)
+
+
+def test_sums_that_could_overflow_are_refused():
+    far = {"state": FixedPoint(16, -8), "activations": (GATE, FixedPoint(16, 24), GATE)}
+    with pytest.raises(ModelError, match="LSTM sums must fit 60 bits, not 6"):
+        integer_layer(LSTM(input_size=2, hidden_size=2), formats("LSTM", **far))
+    with pytest.raises(ModelError, match=r"requantisation scale|sums must fit"):
+        integer_layer(GRU(input_size=2, hidden_size=2), formats("GRU"), gain=1e15)

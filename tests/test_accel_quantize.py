@@ -409,13 +409,6 @@ def test_model_is_refused(tmp_path, case):
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
-def test_recurrent_models_are_refused_for_now(tmp_path, name):
-    message = f"{name.upper()} '{name}' is recurrent: integers for recurrent layers come with accel.cell formats"
-    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
-        quantize(shipped.path(name), GOOD, output_path=tmp_path / "q.onnx")
-
-
 def test_quantised_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"^\w+ '.*' is an integer operator: the model is quantised already$"):
         quantize(shipped.path("mlp_qdq"), GOOD, output_path=tmp_path / "q.onnx")

@@ -41,6 +41,7 @@ def quantize(
     ] = None,
     weight_bits: Annotated[int, typer.Option("--weight-bits", help="2 to 8.")] = 8,
     activation_bits: Annotated[int, typer.Option("--activation-bits", help="2 to 8.")] = 8,
+    hidden_bits: Annotated[int, typer.Option("--hidden-bits", help="8 or 16, of recurrent cells.")] = 8,
 ) -> None:
     """Make an integer model of a float one."""
     from accel.app import integers
@@ -53,5 +54,6 @@ def quantize(
         input_path=inputs,
         weight_bits=weight_bits,
         activation_bits=activation_bits,
+        hidden_bits=hidden_bits,
     )
     print(result)

@@ -110,6 +110,7 @@ def quantize(
     input_path: Path | None = None,
     weight_bits: int = 8,
     activation_bits: int = 8,
+    hidden_bits: int = 8,
 ) -> QuantizeResult:
     """Quantise a float model; with labels, measure both models on the inputs that belong to them.
 
@@ -124,10 +125,15 @@ def quantize(
     source = models.find(model, integer=False).path
     calibration = tensors.read_npz(calibration_path)
     inputs = calibration if input_path is None else tensors.read_npz(input_path)
-    count = len(next(iter(inputs.values())))
+    count = tensors.samples(load(source), inputs) if labels_path is not None else 0
     labels = tensors.read_labels(labels_path, count) if labels_path is not None else None
     quantize_model(
-        source, calibration, weight_bits=weight_bits, activation_bits=activation_bits, output_path=output_path
+        source,
+        calibration,
+        weight_bits=weight_bits,
+        activation_bits=activation_bits,
+        hidden_bits=hidden_bits,
+        output_path=output_path,
     )
     of_float, of_integer = None, None
     if labels is not None:

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from accel.cell import CellFormats
 from accel.fixedpoint import Ints
 from accel.layers.arithmetic import float_example
 from accel.layers.base import Array, Example
-from accel.layers.integer_recurrent import IntegerRecurrent, exact_sum
+from accel.layers.integer_recurrent import IntegerRecurrent, Term, exact_sum
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +47,11 @@ class GRU(IntegerRecurrent):
             recurrent = (reset * hidden) @ recurrence[:, size:] + bias[size:]
         candidate = self.activate(d, 1, driven[:, size:] + recurrent)
         return [(1 - update) * candidate + update * hidden]
+
+    def sums(self, cell: CellFormats, product: Term) -> tuple[tuple[Term, ...], ...]:
+        gate, candidate = cell.activations
+        mixed = Term.of(gate, candidate, more_bits=1), Term.of(gate, cell.hidden)
+        return (mixed, (product, Term.of(gate, cell.preactivation))) if self.linear_before_reset else (mixed,)
 
     def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:
         cell = self.cell

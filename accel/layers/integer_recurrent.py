@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -26,6 +26,24 @@ from accel.layers.recurrent import DIRECTIONS, Recurrent
 
 MAX_SUM_BITS = 60
 """Of the widest sum, so that no int64 of the reference overflows."""
+
+
+class Term(NamedTuple):
+    """The width of one term of a sum and its bits behind the point."""
+
+    bits: int
+    fraction: int
+
+    @classmethod
+    def of(cls, *factors: FixedPoint, more_bits: int = 0) -> Term:
+        """Return the product of numbers in some formats."""
+        return cls(sum(f.bits for f in factors) + more_bits, sum(f.fraction for f in factors))
+
+
+def sum_bits(terms: Sequence[Term]) -> int:
+    """Return the width of the exact sum of some terms."""
+    fraction = max(term.fraction for term in terms)
+    return max(term.bits + fraction - term.fraction for term in terms) + len(terms) - 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,9 +157,21 @@ class IntegerRecurrent(Recurrent):
         if self.bias is not None:
             largest = int(np.abs(self.bias).max(initial=0)).bit_length()
             bits = max(bits, largest + requantize.shift - BIAS_GUARD_BITS) + 1
-        bits += max(0, max(form.fraction for form in cell.activations) - requantize.shift)
-        if bits > MAX_SUM_BITS:
-            raise ModelError(f"{self.op} sums must fit {MAX_SUM_BITS} bits, not {bits}")
+        product = Term(bits, self.product_fraction)
+        widest = max([bits, *(sum_bits(terms) for terms in self.sums(cell, product))])
+        if widest > MAX_SUM_BITS:
+            raise ModelError(f"{self.op} sums must fit {MAX_SUM_BITS} bits, not {widest}")
+
+    @abstractmethod
+    def sums(self, cell: CellFormats, product: Term) -> tuple[tuple[Term, ...], ...]:
+        """Return the terms of every sum of a step whose terms differ in their bits behind the point.
+
+        Parameters
+        ----------
+        cell : CellFormats
+        product : Term
+            A multiplied sum of a gate row.
+        """
 
     @cached_property
     def multipliers(self) -> Ints:

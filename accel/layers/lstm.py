@@ -13,7 +13,7 @@ from accel.errors import ModelError
 from accel.fixedpoint import FixedPoint, Ints
 from accel.layers.arithmetic import float_example
 from accel.layers.base import Array, Example, Shape
-from accel.layers.integer_recurrent import IntegerRecurrent, exact_sum
+from accel.layers.integer_recurrent import IntegerRecurrent, Term, exact_sum
 from accel.layers.recurrent import Activation
 
 
@@ -73,6 +73,12 @@ class LSTM(IntegerRecurrent):
         if cell.peephole is None:
             raise ModelError("LSTM formats must have one for the peepholes")
         return {"peephole": cell.peephole.nearest(self.peephole)}
+
+    def sums(self, cell: CellFormats, product: Term) -> tuple[tuple[Term, ...], ...]:
+        assert cell.state is not None
+        gate, entering, _ = cell.activations
+        states = Term.of(gate, cell.state, more_bits=1), Term.of(gate, entering)
+        return (states, (product, Term.of(cell.peephole, cell.state))) if cell.peephole is not None else (states,)
 
     def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:
         cell = self.cell

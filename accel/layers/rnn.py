@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from accel.cell import CellFormats
 from accel.fixedpoint import Ints
 from accel.layers.arithmetic import float_example
 from accel.layers.base import Array, Example
-from accel.layers.integer_recurrent import IntegerRecurrent
+from accel.layers.integer_recurrent import IntegerRecurrent, Term
 from accel.layers.recurrent import Activation
 
 
@@ -29,6 +30,9 @@ class RNN(IntegerRecurrent):
 
     def step(self, d: int, driven: Array, states: list[Array], recurrence: Array, bias: Array) -> list[Array]:
         return [self.activate(d, 0, driven + states[0] @ recurrence + bias)]
+
+    def sums(self, cell: CellFormats, product: Term) -> tuple[tuple[Term, ...], ...]:
+        return ()
 
     def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:
         assert self.cell is not None

@@ -11,10 +11,11 @@ from accel.fold import fold
 from accel.layers.base import Layer
 from accel.layers.dequantize import Dequantize
 from accel.layers.identity import Identity
+from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.quantize import Quantize
 from accel.network import Builder, Network
 from accel.onnx_import.graph import naming
-from accel.onnx_import.integers import Cluster, cluster_of, integer_layer, island, sink_moves
+from accel.onnx_import.integers import Cluster, cluster_of, integer_cell, integer_layer, island, sink_moves
 from accel.onnx_import.lowering import Lowering, Step
 from accel.onnx_import.values import Activation, Const
 
@@ -164,7 +165,9 @@ class Assembler:
 
     def _emit(self, builder: Builder, step: Step) -> None:
         cluster = self.clusters.get(id(step))
-        if cluster is not None:
+        if cluster is not None and isinstance(cluster.main.layer, IntegerRecurrent):
+            self._emit_cell(builder, cluster.main, cluster.main.layer, cluster.inputs)
+        elif cluster is not None:
             shapes = [builder.shape(t) for t in cluster.inputs]
             inputs = [self.quantizations[t] for t in cluster.inputs]
             layer, output = integer_layer(cluster, shapes, inputs, self.quantizations[step.outputs[0]])
@@ -180,6 +183,28 @@ class Assembler:
             _add(builder, step.name, Dequantize(quantization=q), step.inputs, step.outputs)
         else:
             self._emit_layer(builder, step)
+
+    def _emit_cell(self, builder: Builder, main: Step, layer: IntegerRecurrent, inputs: tuple[str, ...]) -> None:
+        """Add a recurrent layer, once, with all of its outputs; those that nothing quantises are read by nothing."""
+        if main.name in self.used:
+            return
+        self.used.add(main.name)
+        lowering = self.lowering
+        behind = {
+            step.inputs[0]: step.outputs[0]
+            for step in lowering.steps
+            if id(step) in self.clusters and self.clusters[id(step)].main is main
+        }
+        wanted = [self.quantizations[behind[name]] if name in behind else None for name in main.outputs]
+        integer = integer_cell(main, layer, [self.quantizations[name] for name in inputs], wanted)
+        outputs: list[str] = []
+        quantizations = [q or form.quantization for q, form in zip(wanted, integer.outputs, strict=True)]
+        for name, quantization in zip(main.outputs, quantizations, strict=True):
+            output = behind[name] if name in behind else lowering.fresh(name)
+            lowering.tensors[output] = replace(lowering.tensors[name], name=output, quantization=quantization)
+            self.quantizations[output] = quantization
+            outputs.append(output)
+        builder.add(integer, *inputs, name=main.name, outputs=outputs, quantization=quantizations)
 
     def _emit_layer(self, builder: Builder, step: Step) -> None:
         assert step.layer is not None

@@ -23,6 +23,8 @@ _SAME_AXES = frozenset(
         "Cast",
         "QuantizeLinear",
         "DequantizeLinear",
+        "com.microsoft.QuantizeLinear",
+        "com.microsoft.DequantizeLinear",
         "Add",
         "Mul",
         "Sub",

@@ -6,13 +6,14 @@ import heapq
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from accel.cell import METADATA_PREFIX
 from accel.errors import AccelError, ModelError, shown
 from accel.limits import MAX_NODES
 from accel.onnx_import.attributes import Attributes, checked_text, text_of
@@ -74,6 +75,8 @@ class Graph:
     nodes : list of RawNode
     reader : TensorReader
         For tensors in attributes.
+    cells : dict of str to str
+        What the metadata says of recurrent nodes, by their names; see `accel.cell`.
     dropped : int
         Nodes left out because no output depends on them.
     """
@@ -85,6 +88,7 @@ class Graph:
     constants: dict[str, tuple[NDArray[Any], int]]
     nodes: list[RawNode]
     reader: TensorReader
+    cells: dict[str, str] = field(default_factory=dict[str, str])
     dropped: int = 0
 
 
@@ -133,7 +137,9 @@ def graph_of(source: Source) -> Graph:
     ordered = _ordered(nodes, known, outputs)
     live = _live(ordered, outputs)
     name = source.name or text_of(proto, "name", "the graph's name") or "network"
-    return Graph(name, opset, inputs, outputs, constants, live, reader, len(ordered) - len(live))
+    keyed = [entry for entry in model.metadata_props if entry.key.startswith(METADATA_PREFIX)]
+    cells = {text_of(entry, "key", "a metadata key").removeprefix(METADATA_PREFIX): entry.value for entry in keyed}
+    return Graph(name, opset, inputs, outputs, constants, live, reader, cells, len(ordered) - len(live))
 
 
 def _inputs(proto: onnx.GraphProto, constants: dict[str, Any]) -> list[GraphInput]:

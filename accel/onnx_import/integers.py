@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from accel.errors import ModelError, shown
-from accel.fixedpoint import Quantization
+from accel.fixedpoint import FixedPoint, Quantization
 from accel.layers.base import Array, Layer, Shape
 from accel.layers.clip import Clip
 from accel.layers.conv import Conv
 from accel.layers.conv_transpose import ConvTranspose
 from accel.layers.dense import Dense
 from accel.layers.elementwise import Elementwise
+from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.moves import Move
 from accel.layers.relu import Relu
 from accel.layers.rescale import Rescale
@@ -68,6 +69,8 @@ def cluster_of(quantize: Step, writers: dict[str, Step]) -> Cluster | Step | Non
             break
         saturating.append(step)
         step = before
+    if saturating and isinstance(step.layer, IntegerRecurrent):
+        return saturating[-1]
     sources = [writers.get(name) for name in step.inputs]
     if _has_integer_form(step) and all(s is not None and s.kind == "dequantize" for s in sources):
         return Cluster(step, saturating, tuple(s.inputs[0] for s in sources if s is not None))
@@ -129,6 +132,42 @@ def integer_layer(
     if "bias" in layer.weight_shapes() and isinstance(layer, Conv | ConvTranspose | Dense):
         fields["bias"] = _bias(cluster.main, layer, inputs[0].scale * scale)
     return replace(layer, **fields).quantized(shapes, inputs, output, scale), output
+
+
+def integer_cell(
+    step: Step, layer: IntegerRecurrent, inputs: Sequence[Quantization], outputs: Sequence[Quantization | None]
+) -> IntegerRecurrent:
+    """Return the integer form of a recurrent layer.
+
+    Parameters
+    ----------
+    step : Step
+    layer : IntegerRecurrent
+        The step's, in floating point, with the formats of its cell if the model has them.
+    inputs : sequence of Quantization
+    outputs : sequence of Quantization
+        ``None`` for an output that nothing reads.
+
+    Raises
+    ------
+    ModelError
+        If there are no formats, or they or the weights do not fit.
+    """
+    if layer.cell is None:
+        raise ModelError("the model must carry the formats of its cell in its metadata: run accel quantize")
+    rows = layer.weight_shapes()["weight"][:2]
+    matrices: list[tuple[Array, Array]] = []
+    bits = 0
+    for name in ("weight", "recurrence"):
+        codes = _codes(step, layer, name)
+        if codes.axis not in (None, 0, 1):
+            raise ModelError(f"its {name} must have one scale, or one per direction or row, not one per column")
+        scale = codes.scale[:, None] if codes.axis == 0 else codes.scale
+        matrices.append((codes.values, np.broadcast_to(scale, rows).astype(np.float64)))
+        bits = max(bits, codes.bits)
+    own = layer.state_formats(layer.cell)
+    forms = [form if q is None else FixedPoint.of(q) for form, q in zip(own, outputs, strict=True)]
+    return layer.in_formats(layer.cell, inputs, forms, *matrices, weight_bits=bits)
 
 
 def _saturated(output: Quantization, layer: Layer | None) -> Quantization:

@@ -28,6 +28,8 @@ PREACTIVATION_BITS = 16
 GATE_BITS = 16
 SETTLED = (8.0, 16.0)
 """A pre-activation's range is at least the first and, for functions that settle, at most the second."""
+SMALLEST_RANGE = 2.0**-9
+"""A format's range is at least this, so that 16 bits stay within `MAX_FRACTION`."""
 TABLE_BITS = range(6, 11)
 TABLE_TOLERANCE = 1.05
 """How much a smaller table may add to the error of the largest one."""
@@ -195,8 +197,8 @@ def _range(activations: list[Activation], source: FixedPoint) -> tuple[float, fl
 
 def _holding(largest: float, bits: int, signed: bool = True) -> FixedPoint:
     """Return the finest format in which ``largest`` is at most one step too large."""
-    _, exponent = math.frexp(max(largest, 2.0**-10))
-    exponent -= math.ldexp(1.0, exponent - 1) == largest  # a power of two saturates, one step below it
+    significand, exponent = math.frexp(max(largest, SMALLEST_RANGE))
+    exponent -= significand == 0.5  # a power of two saturates, one step below it
     return FixedPoint(bits, bits - signed - exponent, signed)
 
 

@@ -10,7 +10,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from accel.quantize.accepted import RECURRENT
-from accel.quantize.graphs import initializers, opset, replace_nodes
+from accel.quantize.graphs import initializers, opset, reader_counts, replace_nodes
 from accel.quantize.ranges import Scale, row_integers
 
 _STATES = (5, 6)
@@ -40,8 +40,17 @@ def put_pairs_around_cells(model: onnx.ModelProto, scales: dict[str, Scale], wei
             if name:
                 node.output[place] = pairs.quantised(name)
     replace_nodes(model.graph, pairs.nodes)
+    _drop_unread(model.graph)
     if pairs.wide and not any(entry.domain == _MICROSOFT for entry in model.opset_import):
         model.opset_import.append(helper.make_opsetid(_MICROSOFT, 1))
+
+
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    """Leave out the constants that nothing reads any more: the matrices as real numbers."""
+    counts = reader_counts(graph)
+    kept = [tensor for tensor in graph.initializer if counts[tensor.name]]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 class _Pairs:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from accel.cell import CellFormats
 from accel.errors import ModelError
 from accel.layers.gru import GRU
+from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.lstm import LSTM
 from accel.layers.recurrent import DIRECTIONS, Recurrent
 from accel.layers.recurrent import Activation as CellActivation
@@ -49,7 +51,7 @@ def rnn(site: Site) -> None:
     _recurrent(site, RNN, {})
 
 
-def _recurrent(site: Site, kind: Callable[..., Recurrent], more: dict[str, Any]) -> None:
+def _recurrent(site: Site, kind: Callable[..., IntegerRecurrent], more: dict[str, Any]) -> None:
     attributes = site.node.attributes
     batch_first = attributes.flag("layout", False)
     x = site.activation()
@@ -66,6 +68,7 @@ def _recurrent(site: Site, kind: Callable[..., Recurrent], more: dict[str, Any])
     if declared != hidden:
         raise ModelError(f"hidden_size must agree with the recurrence's {hidden}, not be {declared}")
     clip = attributes.real("clip", 0.0) if "clip" in attributes else None
+    formats = site.lowering.graph.cells.get(site.node.name)
     layer = kind(
         input_size=weight.array.shape[2],
         hidden_size=hidden,
@@ -76,6 +79,7 @@ def _recurrent(site: Site, kind: Callable[..., Recurrent], more: dict[str, Any])
         weight=weight.array,
         recurrence=recurrence.array,
         bias=None if bias is None else bias.array,
+        cell=CellFormats.from_json(formats) if formats is not None else None,
         **more,
     )
     _check_lengths(site, x.shape[1 if batch_first else 0])
