@@ -47,6 +47,19 @@ def test_quantize_prints_both_accuracies(tmp_path, capsys):
     assert accel.load(tmp_path / "q.onnx").is_integer
 
 
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+def test_recurrent_models_are_quantised_and_run(tmp_path, capsys, name):
+    data = ["--calibration", shipped.calibration_path(name), "--input", shipped.inputs_path(name)]
+    labels = ["--labels", shipped.labels_path(name)]
+    assert run_cli("quantize", name, *data, *labels, "--hidden-bits", 16, "-o", tmp_path / "q.onnx") == 0
+    assert "accuracy float 9" in capsys.readouterr().out
+    inputs = ["--input", shipped.inputs_path(name)]
+    assert run_cli("run", tmp_path / "q.onnx", *inputs, *labels, "-o", tmp_path / "y.npz") == 0
+    assert "400 samples in " in capsys.readouterr().out
+    assert run_cli("quantize", name, *data, "--hidden-bits", 12, "-o", tmp_path / "no.onnx") == 2
+    assert "hidden_bits must be 8 or 16, not 12" in capsys.readouterr().err
+
+
 def test_bad_input_is_one_line_exit_2_and_writes_nothing(tmp_path, capsys):
     out = tmp_path / "y.npz"
     assert run_cli("run", "mlp", "--input", tmp_path / "missing.npz", "-o", out) == 2
