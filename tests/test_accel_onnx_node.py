@@ -10,6 +10,7 @@ import pytest
 from accel import reference
 from accel.errors import AccelError
 from accel.onnx_import import load
+from accel.quantize import quantize
 
 FLOOR = 200
 """Cases that passed when this was written; support only grows."""
@@ -105,3 +106,24 @@ def test_node_tests(cases, capsys):
     assert all("\n" not in refusal for refusal in refusals)
     covered = {"Conv", "ConvTranspose", "Gemm", "MatMul", "QLinearConv", "QLinearMatMul", "QuantizeLinear", "LSTM"}
     assert covered <= set(passed_ops)
+
+
+@pytest.mark.parametrize(("hidden_bits", "error"), [(8, 1 / 128), (16, 1 / 512)])
+def test_recurrent_node_tests_in_integers(cases, tmp_path, hidden_bits, error):
+    recurrent = [case for case in cases if case.model.graph.node[0].op_type in ("RNN", "LSTM", "GRU")]
+    assert len(recurrent) >= 18
+    for case in sorted(recurrent, key=lambda case: "batchwise" in case.name):
+        ((inputs, outputs),) = case.data_sets
+        values = dict(zip((i.name for i in case.model.graph.input), inputs, strict=True))
+        model = with_constants(case.model, values, {"X"})
+        onnx.save(model, tmp_path / "m.onnx")
+        x = {"X": as_array(values["X"])}
+        quantize(tmp_path / "m.onnx", x, hidden_bits=hidden_bits, output_path=tmp_path / "q.onnx")
+        got = reference.run(load(tmp_path / "q.onnx"), x)
+        if any(attribute.name == "layout" for attribute in case.model.graph.node[0].attribute):
+            error = 1 / 128  # what a transposition reads is rounded to eight bits, wider hidden states too
+        named = [output.name for output in case.model.graph.output if output.name]
+        for name, want in zip(named, outputs, strict=True):
+            assert got[name].shape == want.shape, case.name
+            bound = error * max(1, np.abs(want).max())  # a cell state goes beyond one
+            assert np.abs(got[name] - want).max() <= bound, case.name

@@ -1,12 +1,14 @@
 """Recurrent models: quantised, read back, and held against float and against onnxruntime."""
 
+import json
+
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from accel import load, reference, shipped
+from accel import load, onnx_import, reference, shipped
 from accel.cell import METADATA_PREFIX, CellFormats
 from accel.errors import InputError, ModelError
 from accel.layers.integer_recurrent import IntegerRecurrent
@@ -237,3 +239,72 @@ def test_every_form_stays_close_to_float(tmp_path, name, hidden_bits):
         difference = np.abs(integer[output] - approximated[output])
         print(f"{name}: {output}: largest {difference.max():.4f}, mean {difference.mean():.5f}, spread {spread:.3f}")
         assert difference.mean() < 0.02 * spread
+
+
+# --- refusals -----------------------------------------------------------------------------------------------------
+
+
+def refused(tmp_path, model, message, error=ModelError, inputs=None, **more):
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(error, match=message):
+        quantize(tmp_path / "m.onnx", inputs or data(model), output_path=tmp_path / "q.onnx", **more)
+    assert not (tmp_path / "q.onnx").exists()
+
+
+def test_weights_below_four_bits_are_refused(tmp_path):
+    refused(
+        tmp_path, sequence("GRU"), "weight_bits of a recurrent model must be 4 to 8, not 3", InputError, weight_bits=3
+    )
+
+
+def test_computed_weights_are_refused(tmp_path):
+    g = Graph(TIME_MAJOR | {"r": (1, 7, 7)})
+    g.node("RNN", "x", g.weights(1, 7, FEATURES), "r", outputs=["y"], hidden_size=7)
+    refused(tmp_path, g.model(y=(STEPS, 1, "n", 7)), "must have constant weights and bias, but 'r' is computed")
+
+
+def test_calibration_has_its_samples_on_the_batch_axis(tmp_path):
+    wrong = {"x": np.zeros((SAMPLES, STEPS, FEATURES), np.float32)}
+    message = rf"'x' must have shape \({STEPS}, n, {FEATURES}\), not \({SAMPLES}, {STEPS}, {FEATURES}\)"
+    refused(tmp_path, sequence("RNN"), message, InputError, wrong)
+
+
+@pytest.fixture(scope="module")
+def quantised(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("q")
+    model = classifier("LSTM")
+    onnx.save(model, folder / "m.onnx")
+    quantize(folder / "m.onnx", data(model), output_path=folder / "q.onnx")
+    return folder / "q.onnx"
+
+
+def spoiled(path, change):
+    model = onnx.load(path)
+    (entry,) = [e for e in model.metadata_props if e.key.startswith(METADATA_PREFIX)]
+    change(model, entry)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m, e: m.metadata_props.remove(e), r"\(LSTM\): the model must carry the formats .*: run accel quantize"),
+        (lambda m, e: setattr(e, "value", "{"), r"\(LSTM\): the formats of a recurrent cell must be JSON"),
+        (
+            lambda m, e: setattr(e, "value", e.value.replace('"state": {', '"state": null, "peephole": {')),
+            "a cell state",
+        ),
+        (lambda m, e: setattr(e, "value", e.value.replace('"version": 1', '"version": 7')), "version 1, not '7'"),
+    ],
+)
+def test_a_model_whose_formats_are_missing_or_spoiled_is_refused(quantised, change, message):
+    with pytest.raises(ModelError, match=message) as caught:
+        onnx_import.load(spoiled(quantised, change))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_model_says_what_was_asked_for(quantised):
+    model = onnx.load(quantised)
+    settings = json.loads(next(e.value for e in model.metadata_props if e.key == "accel.quantize"))
+    assert settings["hidden_bits"] == 8
+    assert CellFormats.from_json(next(e.value for e in model.metadata_props if e.key == f"{METADATA_PREFIX}lstm1"))

@@ -102,7 +102,7 @@ class IntegerRecurrent(Recurrent):
         ModelError
             If the formats do not fit the layer, or a sum could overflow 63 bits.
         """
-        self._check_formats(cell)
+        self.check_formats(cell)
         for quantization in inputs[1:]:
             FixedPoint.of(quantization)
         scales = np.stack([weight[1] * inputs[0].scale, recurrence[1] * cell.hidden.scale], axis=1)
@@ -127,7 +127,8 @@ class IntegerRecurrent(Recurrent):
     def _without_formats(self) -> UnsupportedError:
         return UnsupportedError(f"{self.op} has no integer form without the formats of its cell: run accel quantize")
 
-    def _check_formats(self, cell: CellFormats) -> None:
+    def check_formats(self, cell: CellFormats) -> None:
+        """Refuse the formats of another kind of cell."""
         if len(cell.activations) != len(self.default_activations):
             raise ModelError(
                 f"{self.op} formats must have {len(self.default_activations)} activations, not {len(cell.activations)}"

@@ -155,6 +155,7 @@ def integer_cell(
     """
     if layer.cell is None:
         raise ModelError("the model must carry the formats of its cell in its metadata: run accel quantize")
+    layer.check_formats(layer.cell)
     rows = layer.weight_shapes()["weight"][:2]
     matrices: list[tuple[Array, Array]] = []
     bits = 0

@@ -15,6 +15,7 @@ from accel.quantize.batch_norm import absorb_batch_norms
 from accel.quantize.graphs import initializers, opset, reader_counts, reason, replace_nodes
 from accel.quantize.ranges import Floats
 from accel.quantize.runtime import check, load, write_folded
+from accel.quantize.time_major import put_time_first
 
 _HARD_SWISH_OPSET = 14
 
@@ -32,6 +33,7 @@ def prepare(path: Path) -> onnx.ModelProto:
     model = _load(path)
     known = set(initializers(model.graph))
     refuse_at_sight(model)
+    put_time_first(model.graph)
     model = _fold(model)
     absorb_batch_norms(model.graph)
     _restore_hard_swish(model)
