@@ -177,6 +177,14 @@ def pad(layer, xs, index):
     return [(xs[0][tuple(at)].item() if inside else 0, 0, 1)]
 
 
+def reflect_pad(layer, xs, index):
+    at = []
+    for axis, (i, size) in enumerate(zip(index, xs[0].shape, strict=True)):
+        place = abs(i - layer.padding[axis])
+        at.append(2 * (size - 1) - place if place >= size else place)
+    return [(xs[0][tuple(at)].item(), 0, 1)]
+
+
 def cut(layer, xs, index):
     at = tuple(s + i * d for s, i, d in zip(layer.start, index, layer.step, strict=True))
     return [(xs[0][at].item(), 0, 1)]
@@ -208,7 +216,7 @@ TERMS = {
     "Add": add, "Sub": sub, "Mul": mul, "PRelu": prelu, "Concat": concat,
     "Flatten": in_order, "Reshape": in_order, "Identity": in_order, "Rescale": in_order,
     "Transpose": transpose, "Pad": pad, "Slice": cut, "Resize": resize, "DepthToSpace": depth_to_space,
-    "MatMul": matmul,
+    "MatMul": matmul, "ReflectPad": reflect_pad,
 }  # fmt: skip
 
 

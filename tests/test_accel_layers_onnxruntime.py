@@ -40,9 +40,10 @@ ATTRIBUTES = {
     "Elu": lambda layer: {"alpha": layer.alpha},
     "HardSigmoid": lambda layer: {"alpha": layer.alpha, "beta": layer.beta},
     "DepthToSpace": lambda layer: {"blocksize": layer.block, "mode": "CRD" if layer.channels_first else "DCR"},
+    "ReflectPad": lambda layer: {"mode": "reflect"},
     "Gelu": lambda layer: {"approximate": "tanh" if layer.approximate else "none"},
 }  # fmt: skip
-OPERATORS = {"Dense": "Gemm", "Rescale": "Identity"}
+OPERATORS = {"Dense": "Gemm", "ReflectPad": "Pad", "Rescale": "Identity"}
 NEAR_TIES = {"AveragePool", "GlobalAveragePool", "ReduceMean", "Softplus", "Gelu"}
 """Operators whose examples meet ties on purpose or by nature, so that one step is common: a mean over six equal scales
 ends in one half, which the multiplier for a sixth is a little off; softplus of a large number is that number in float32
@@ -67,6 +68,7 @@ def cuts(layer) -> tuple[list[int], ...]:
 EXTRA_INPUTS = {
     "Reshape": lambda layer: [np.array([-1, *layer.shape])],
     "Pad": lambda layer: [np.array(pads(layer))],
+    "ReflectPad": lambda layer: [np.array(pads(layer))],
     "Slice": lambda layer: [np.array(v) for v in cuts(layer)],
     "Pow": lambda layer: [np.float32(layer.exponent)],
     "Clip": lambda layer: [np.float32(max(layer.low, LOWEST)), np.float32(min(layer.high, HIGHEST))],

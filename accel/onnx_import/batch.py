@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accel.errors import InputError, ModelError, did_you_mean, shown
 from accel.onnx_import.graph import Graph, GraphInput, RawNode
@@ -76,7 +78,8 @@ def _behind(node: RawNode, axis: int, graph: Graph) -> int | None:
     if node.op in ("Split", "Slice", "Concat"):
         return axis
     if node.op in ("Squeeze", "Unsqueeze"):
-        removed = node.attributes.integers("axes") if graph.opset < 13 else _constant_axes(node, graph)
+        removed = node.attributes.integers("axes") if graph.opset < 13 else _second(node, graph)
+        removed = None if removed is None else tuple(int(a) for a in np.reshape(removed, -1))
         if removed is None or min(removed, default=0) < 0:
             return None
         if node.op == "Unsqueeze":
@@ -85,14 +88,16 @@ def _behind(node: RawNode, axis: int, graph: Graph) -> int | None:
             axis += a <= axis
         return axis
     if node.op == "Gather" and node.attributes.integer("axis", 0) == 0:
-        indices = graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
-        return axis + 1 - indices[0].ndim if indices is not None else axis + 1
+        indices = _second(node, graph)
+        return axis + 1 - (0 if indices is None else indices.ndim)
     return None
 
 
-def _constant_axes(node: RawNode, graph: Graph) -> tuple[int, ...] | None:
-    found = graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
-    return tuple(int(v) for v in found[0].reshape(-1)) if found is not None and found[0].dtype.kind == "i" else None
+def _second(node: RawNode, graph: Graph) -> NDArray[Any] | None:
+    """Return a node's second input if it is an initialiser or a Constant of integers."""
+    name = node.inputs[1] if len(node.inputs) > 1 else ""
+    found = graph.constants.get(name)
+    return found[0] if found is not None and found[0].dtype.kind == "i" else None
 
 
 def bound_shapes(

@@ -96,22 +96,6 @@ class Call:
         return arrays
 
 
-def _constant(call: Call) -> list[Array]:
-    attributes = call.attributes
-    tensor = attributes.tensor("value")
-    if tensor is not None:
-        return [call.reader.read(tensor, "the constant")[0]]
-    if "value_float" in attributes:
-        return [np.array(attributes.real("value_float", 0), np.float32)]
-    if "value_int" in attributes:
-        return [np.array(attributes.integer("value_int", 0), np.int64)]
-    if "value_floats" in attributes:
-        return [np.array(attributes.reals("value_floats"), np.float32)]
-    if "value_ints" in attributes:
-        return [np.array(attributes.integers("value_ints"), np.int64)]
-    raise ModelError("Constant must have a value that is a tensor or numbers")
-
-
 def _constant_of_shape(call: Call) -> list[Array]:
     shape = call.room(call.integers(0))
     tensor = call.attributes.tensor("value")
@@ -349,7 +333,6 @@ FOLDS: dict[str, Callable[[Call], list[Array]]] = {
     "Ceil": _same(np.ceil, 1, "f"),
     "Clip": _clip,
     "Concat": _concat,
-    "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
     "Div": _same(_divide, 2),
     "Equal": _elementwise(np.equal),

@@ -12,6 +12,7 @@ from accel.fixedpoint import Quantization
 from accel.network import Network
 from accel.onnx_import.assembly import assemble
 from accel.onnx_import.batch import batch_axes, bound_shapes
+from accel.onnx_import.constants import absorb_constants
 from accel.onnx_import.graph import GraphInput, graph_of
 from accel.onnx_import.lowering import Lowering
 from accel.onnx_import.qoperator import as_qdq
@@ -23,6 +24,7 @@ def imported(source: str | os.PathLike[str] | bytes | onnx.ModelProto, dims: Map
     """Return the network of a model; see `accel.onnx_import.load`."""
     graph = graph_of(read(source))
     as_qdq(graph)
+    absorb_constants(graph)
     axes = batch_axes(graph)
     shapes, batch, dynamic = bound_shapes(graph, axes, dims)
     lowering = Lowering(graph, batch, dynamic)

@@ -15,6 +15,7 @@ import numpy as np
 from accel.errors import ModelError, did_you_mean, shown
 from accel.fixedpoint import Quantization
 from accel.layers.base import Layer
+from accel.layers.reshape import Reshape
 from accel.limits import MAX_ELEMENTS
 from accel.onnx_import.constants import folded
 from accel.onnx_import.folding import FOLDS, Call
@@ -287,6 +288,8 @@ class Site:
         keeps_values : bool
             Whether the layer only moves or selects values, so that it may read integers without a DequantizeLinear.
         """
+        if not isinstance(layer, Reshape) and not all(a.sample for a in inputs):
+            raise ModelError("its input must have an axis besides the batch")
         quantization = self._common_quantization(inputs) if keeps_values else self._no_integers(inputs)
         shape = layer.infer([a.sample for a in inputs])[0]
         name = self.node.outputs[output] if output is not None else self.lowering.fresh(self.node.outputs[0])

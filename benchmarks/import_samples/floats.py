@@ -285,3 +285,10 @@ def extremes() -> onnx.ModelProto:
         s.op("Reciprocal", s.op("Exp", x)),
         s.op("Cast", s.op("Cast", x, to=11), to=1),
     )
+
+
+def scores() -> onnx.ModelProto:
+    s = Sketch()
+    x = s.op("Pad", s.input("x", "n", 3, 4), s.const([0, 1, 2, 0, 2, 0], "int64"), mode="reflect")
+    one = s.op("Squeeze", s.op("MatMul", s.op("Flatten", x), s.weights(36, 1)), s.const([1], "int64"))
+    return s.model(one, s.op("ReduceMean", x, axes=[1, 2], keepdims=0), s.op("Unsqueeze", one, s.const([0], "int64")))

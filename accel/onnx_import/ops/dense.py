@@ -20,7 +20,7 @@ def gemm(site: Site) -> None:
     x = site.activation()
     if attributes.flag("transA", False):
         raise ModelError("Gemm must have transA 0, since its rows are the samples of the batch")
-    if len(x.shape) != 2 or x.batch_axis != 0:
+    if len(x.shape) != 2 or x.batch_axis == 1:
         raise ModelError(f"its input must have shape (n, features), not {len(x.shape)} axes")
     weight = site.weights(1, "the weights", 2)
     if not attributes.flag("transB", False):

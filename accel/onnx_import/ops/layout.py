@@ -10,6 +10,7 @@ from accel.errors import ModelError
 from accel.layers.concat import Concat
 from accel.layers.flatten import Flatten
 from accel.layers.pad import Pad
+from accel.layers.reflect_pad import ReflectPad
 from accel.layers.reshape import Reshape
 from accel.layers.transpose import Transpose
 from accel.onnx_import.lowering import Site, lowers
@@ -20,14 +21,15 @@ from accel.onnx_import.values import Activation, Const
 
 def reshape_to(site: Site, x: Activation, shape: tuple[int, ...]) -> None:
     """Give ``x`` the model's ``shape``, finding out where its batch axis went."""
-    batch_axis = _batch_axis_after(site, x, shape)
+    _emit_shape(site, x, shape, _batch_axis_after(site, x, shape))
+
+
+def _emit_shape(site: Site, x: Activation, shape: tuple[int, ...], batch_axis: int | None) -> None:
     sample = tuple(d for axis, d in enumerate(shape) if axis != batch_axis)
     if sample == x.sample:
         site.alias(x, shape=shape, batch_axis=batch_axis)
-    elif len(sample) == 1:
+    elif len(sample) == 1 and x.sample:
         site.emit(Flatten(), x, batch_axis=batch_axis, keeps_values=True)
-    elif not sample:
-        raise ModelError("a sample must keep at least one axis")
     else:
         site.emit(Reshape(shape=sample), x, batch_axis=batch_axis, keeps_values=True)
 
@@ -75,7 +77,11 @@ def squeeze(site: Site) -> None:
     """Lower Squeeze."""
     x = site.activation()
     axes = squeezed_axes(x.shape, _axes(site))
-    reshape_to(site, x, tuple(d for a, d in enumerate(x.shape) if a not in axes))
+    shape = tuple(d for a, d in enumerate(x.shape) if a not in axes)
+    if x.batch_axis is None or x.batch_axis in axes:
+        reshape_to(site, x, shape)
+    else:
+        _emit_shape(site, x, shape, x.batch_axis - sum(a < x.batch_axis for a in axes))
 
 
 @lowers("Unsqueeze")
@@ -90,8 +96,7 @@ def unsqueeze(site: Site) -> None:
     if batch_axis is not None:
         kept = [a for a in range(len(shape)) if a not in {axis_of(b, len(shape)) for b in axes}]
         batch_axis = kept[batch_axis]
-    sample = tuple(d for axis, d in enumerate(shape) if axis != batch_axis)
-    site.emit(Reshape(shape=sample), x, batch_axis=batch_axis, keeps_values=True)
+    _emit_shape(site, x, shape, batch_axis)
 
 
 def _axes(site: Site) -> list[int] | None:
@@ -128,10 +133,10 @@ def concat(site: Site) -> None:
 
 @lowers("Pad")
 def pad(site: Site) -> None:
-    """Lower Pad with zeros (in integers, the zero point)."""
+    """Lower Pad with zeros (in integers, the zero point) or by reflection."""
     x = site.activation()
     attributes = site.node.attributes
-    attributes.word("mode", "constant", ("constant",))
+    mode = attributes.word("mode", "constant", ("constant", "reflect"))
     rank = len(x.shape)
     if site.opset >= 11:
         site.constant(1, "the padding")
@@ -145,7 +150,7 @@ def pad(site: Site) -> None:
     if len(given) != 2 * len(axes):
         raise ModelError(f"padding must have {2 * len(axes)} entries, not {len(given)}")
     zero = 0 if x.quantization is None else x.quantization.zero_point
-    if fill != zero:
+    if mode == "constant" and fill != zero:
         raise ModelError(f"padding must be with zeros, not {fill}")
     begins, ends = [0] * rank, [0] * rank
     for index, axis in enumerate(axes):
@@ -157,7 +162,8 @@ def pad(site: Site) -> None:
         raise ModelError("padding must not be of the batch axis")
     keep = [a for a in range(rank) if a != x.batch_axis]
     padding = (*(begins[a] for a in keep), *(ends[a] for a in keep))
-    site.emit(Pad(padding=padding), x, batch_axis=x.batch_axis, keeps_values=True)
+    layer = Pad(padding=padding) if mode == "constant" else ReflectPad(padding=padding)
+    site.emit(layer, x, batch_axis=x.batch_axis, keeps_values=True)
 
 
 @lowers("Shape")

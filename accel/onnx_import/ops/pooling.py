@@ -9,6 +9,7 @@ from accel.layers.global_max_pool import GlobalMaxPool
 from accel.layers.max_pool import MaxPool
 from accel.layers.pad import Pad
 from accel.layers.reduce_mean import ReduceMean
+from accel.layers.reshape import Reshape
 from accel.onnx_import.geometry import geometry, spatial_input
 from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.merging import absorb_pad, writer
@@ -91,4 +92,8 @@ def reduce_mean(site: Site) -> None:
     batch_axis = x.batch_axis
     if not keep and batch_axis is not None:
         batch_axis -= sum(a < batch_axis for a in axes)
-    site.emit(ReduceMean(axes=sample, keepdims=keep), x, batch_axis=batch_axis)
+    if not keep and len(sample) == len(x.sample):
+        mean = site.emit(ReduceMean(axes=sample), x, batch_axis=x.batch_axis, output=None)
+        site.emit(Reshape(shape=()), mean, batch_axis=batch_axis)
+    else:
+        site.emit(ReduceMean(axes=sample, keepdims=keep), x, batch_axis=batch_axis)

@@ -71,8 +71,6 @@ def gather(site: Site) -> None:
     if batch_axis is not None and batch_axis > axis:
         batch_axis -= 1
     sample = tuple(d for a, d in enumerate(shape) if a != batch_axis)
-    if not sample:
-        raise ModelError("a sample must keep at least one axis")
     site.emit(Reshape(shape=sample), part, batch_axis=batch_axis, keeps_values=True)
 
 
