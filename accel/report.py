@@ -104,7 +104,7 @@ class LayerReport(Figures):
     mapping: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Report(Figures):
     """The figures of one network on one machine.
 
@@ -144,6 +144,13 @@ class Report(Figures):
     status: Mapping[str, str] = field(default_factory=dict[str, str])
     layers: tuple[LayerReport, ...] = ()
     schema_version: int = SCHEMA_VERSION
+
+    def __repr__(self) -> str:
+        energy = "" if self.joules is None else f", {self.joules:.4g} J"
+        return (
+            f"Report({self.network} on {self.machine}, batch {self.batch}: {self.seconds:.4g} s{energy}, "
+            f"bound by {self.bound}, {len(self.layers)} layers)"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form: plain dicts, lists, numbers, text and ``None`` under the names of the fields."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import importlib.util
 import pkgutil
+import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -118,10 +120,12 @@ def _from_toml(path: Path) -> Machine:
 def _from_python(path: Path) -> Machine:
     if not path.is_file():
         raise InputError(f"machine file {shown(path)} cannot be read: no such file")
-    spec = importlib.util.spec_from_file_location(f"accel_user_machine_{path.stem}", path)
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    spec = importlib.util.spec_from_file_location(f"accel_user_machine_{path.stem}_{digest}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
     except AccelError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +63,8 @@ def _compiled(machine: type[ClosedFormMachine]) -> Callable[..., None]:
         "_FIRST_PJ": sum(not f.startswith("pj_") for f in fields), "_FIELDS": len(fields),
     }  # fmt: skip
     # numba keeps compiled code by qualified name: one per machine, and per state of a user's machine file
-    state = hashlib.sha256(Path(inspect.getfile(machine)).read_bytes()).hexdigest()[:8]
+    source = Path(getattr(machine.cost, "py_func", machine.cost).__code__.co_filename)
+    state = hashlib.sha256(source.read_bytes()).hexdigest()[:8]
     loop = types.FunctionType(_sweep.__code__, names, f"sweep_{machine.name}_{state}".replace("-", "_"))
     loop.__qualname__ = loop.__name__
     loop.__module__ = __name__
