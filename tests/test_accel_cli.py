@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -63,10 +64,37 @@ def test_dash_is_standard_output(capsys):
     assert capsys.readouterr().out == "text\n"
 
 
-@pytest.mark.parametrize("path", ["missing/report.json", ".", "plain/under", "nul\0byte"])
+def test_bytes_are_no_text_for_standard_output():
+    with pytest.raises(InputError, match="must be a file"):
+        files.write_bytes("-", b"")
+
+
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    files.write(tmp_path / "link", "text")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text() == "text"
+
+
+def test_a_device_is_written_to_and_never_replaced(tmp_path):
+    (tmp_path / "full").symlink_to("/dev/full")  # through a link, so that a mistake costs nothing but the link
+    with pytest.raises(InputError, match="No space left"):
+        files.write(tmp_path / "full", "text")
+    assert (tmp_path / "full").is_char_device()
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="not the pipe"):
+        files.write(tmp_path / "pipe", "text")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize("path", ["missing/report.json", ".", "plain/under", "nul\0byte", "round"])
 def test_a_bad_path_is_refused_in_one_line(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("plain").write_text("")
+    Path("round").symlink_to("round")
     for refuse in (files.check_writable, lambda p: files.write(p, "text")):
         with pytest.raises(InputError, match="output") as caught:
             refuse(path)

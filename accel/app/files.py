@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -17,22 +18,24 @@ def check_writable(path: str | Path) -> None:
     Raises
     ------
     InputError
-        If the folder is missing or the path names a folder.
+        If the folder is missing or the path names a folder, a pipe or a block device.
     """
     if str(path) == "-":
         return
-    target = Path(path)
     if "\0" in str(path):
         raise InputError(f"output must be a path, not {shown(path)}")
     try:
+        target = Path(path).resolve()
         if target.is_dir():
             raise InputError(f"output must be a file, not the folder {shown(path)}")
+        if _is_device(Path(path)):
+            return
         if not target.parent.is_dir():
             raise InputError(f"folder of output {shown(path)} must exist")
         if not os.access(target.parent, os.W_OK):
             raise InputError(f"folder of output {shown(path)} must be writable")
-    except (OSError, ValueError) as error:
-        raise InputError(f"output {shown(path)} cannot be written: {error}") from None
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a loop of links
+        raise _unwritable(path, error) from None
 
 
 def write(path: str | Path, text: str) -> None:
@@ -53,15 +56,21 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     """Write ``data`` to ``path``, atomically.
 
     A reader never sees half a file: the data goes to a temporary file in the same folder, which is then renamed.
+    A link stays a link, and what it points to is written; a device such as ``/dev/null`` is written to, not replaced.
 
     Raises
     ------
     InputError
-        If the path cannot be written.
+        If the path cannot be written, or is ``-``.
     """
+    if str(path) == "-":
+        raise InputError("output must be a file, since its bytes are no text for standard output")
     check_writable(path)
-    target = Path(path)
+    target = Path(path).resolve()
     try:
+        if _is_device(Path(path)):
+            Path(path).write_bytes(data)
+            return
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:32]}.")
         try:
             with os.fdopen(handle, "wb") as stream:
@@ -73,7 +82,21 @@ def write_bytes(path: str | Path, data: bytes) -> None:
                 os.unlink(temporary)
             raise
     except (OSError, ValueError) as error:
-        raise InputError(f"output {shown(path)} cannot be written: {error}") from None
+        raise _unwritable(path, error) from None
+
+
+def _is_device(path: Path) -> bool:
+    """Say whether ``path`` is a character device; refuse pipes, sockets and block devices."""
+    if not path.exists() or path.is_file():
+        return False
+    if not stat.S_ISCHR(path.stat().st_mode):
+        raise InputError(f"output must be a file, not the pipe, socket or disk {shown(path)}")
+    return True
+
+
+def _unwritable(path: str | Path, error: Exception) -> InputError:
+    why = error.strerror if isinstance(error, OSError) else error
+    return InputError(f"output {shown(path)} cannot be written: {why}")
 
 
 def _mode(target: Path) -> int:
