@@ -83,3 +83,28 @@ def test_accuracy_follows_the_model_s_batch_axis_and_needs_one_output():
     two = replace(network, outputs=(*network.outputs, network.nodes[0].outputs[0]))
     with pytest.raises(InputError, match="one output"):
         integers.accuracy(two, {}, np.zeros(1, np.int64))
+
+
+@pytest.mark.parametrize("label", [-1, 10])
+def test_a_label_that_is_no_class_is_refused(label):
+    network = accel.load(shipped.path("mlp_qdq"))
+    outputs = {network.outputs[0]: np.eye(3, 10, dtype=np.float32)}
+    with pytest.raises(InputError, match=rf"labels must lie in \[0, 9\], not be {label}"):
+        integers.accuracy(network, outputs, np.array([0, 1, label]))
+
+
+@pytest.mark.parametrize("arrays", [{"foo": np.zeros((2, 64), np.float32)}, {"x": np.zeros((), np.float32)}])
+def test_inputs_that_do_not_fit_are_refused_also_when_labels_come_with_them(tmp_path, arrays, capsys):
+    tensors.write_npz(tmp_path / "x.npz", arrays)
+    data = ["--calibration", shipped.calibration_path("mlp"), "--input", tmp_path / "x.npz"]
+    assert run_cli("quantize", "mlp", *data, "--labels", shipped.labels_path("mlp"), "-o", tmp_path / "q.onnx") == 2
+    assert capsys.readouterr().err.startswith("accel: error: data file ")
+
+
+def test_too_little_memory_is_one_line(tmp_path, capsys, monkeypatch):
+    def exhausted(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(integers.reference, "run", exhausted)
+    assert run_cli("run", "mlp", "--input", shipped.inputs_path("mlp"), "-o", tmp_path / "y.npz") == 2
+    assert "more memory than there is" in capsys.readouterr().err

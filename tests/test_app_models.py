@@ -31,7 +31,7 @@ def test_a_path_to_a_shipped_model_brings_its_data_too_and_another_file_brings_n
         ("a\nb", r"a\\nb"),
         ("nul\0", "cannot be read|must be a file"),
         ("", "must be a file"),
-        (".", "must be a file"),
+        (".", "must be a file, and .* is none"),
     ],
 )
 def test_what_is_neither_is_refused_in_one_line(name, message, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -82,6 +83,12 @@ def test_a_bad_path_is_refused(tmp_path, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="data file"):
         tensors.read_npz(name)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.npz")
+    with pytest.raises(InputError, match="not a pipe"):
+        tensors.read_npz(tmp_path / "x.npz")
 
 
 def test_inputs_that_do_not_fit_are_refused_with_the_file_and_the_input(tmp_path):

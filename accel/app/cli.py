@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_refuse(error, error.exit_code))
     except typer.TyperException as error:
         sys.exit(_refuse(error.format_message(), AccelError.exit_code))
+    except MemoryError:
+        sys.exit(_refuse("this needs more memory than there is; give fewer or smaller inputs", AccelError.exit_code))
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:

@@ -124,9 +124,11 @@ def quantize(
     files.check_writable(output_path)
     source = models.find(model, integer=False).path
     calibration = tensors.read_npz(calibration_path)
-    inputs = calibration if input_path is None else tensors.read_npz(input_path)
-    count = tensors.samples(load(source), inputs) if labels_path is not None else 0
-    labels = tensors.read_labels(labels_path, count) if labels_path is not None else None
+    inputs, labels = {}, None
+    if labels_path is not None:
+        network = load(source)
+        inputs = tensors.read_inputs(network, calibration_path if input_path is None else input_path)
+        labels = tensors.read_labels(labels_path, tensors.samples(network, inputs))
     quantize_model(
         source,
         calibration,
@@ -167,12 +169,16 @@ def accuracy(network: Network, outputs: Mapping[str, NDArray[Any]], labels: NDAr
     Raises
     ------
     InputError
-        If the network has several outputs, so that none of them is *the* classification.
+        If the network has several outputs, so that none of them is *the* classification, or a label is no class.
     """
     if len(network.outputs) != 1:
         raise InputError(f"accuracy needs a network of one output, not {', '.join(map(shown, network.outputs))}")
     name = network.outputs[0]
     axis = network.tensors[name].batch_axis
     values = outputs[name] if axis is None else np.moveaxis(outputs[name], axis, 0)
-    guesses = np.argmax(values.reshape(len(labels), -1), axis=1)
+    scores = values.reshape(len(labels), -1)
+    if labels.min() < 0 or labels.max() >= scores.shape[1]:
+        wrong = labels[(labels < 0) | (labels >= scores.shape[1])][0]
+        raise InputError(f"labels must lie in [0, {scores.shape[1] - 1}], not be {wrong}")
+    guesses = np.argmax(scores, axis=1)
     return Accuracy(int(np.count_nonzero(guesses == labels)), len(labels))

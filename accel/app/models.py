@@ -59,6 +59,8 @@ def find(model: str | Path, *, integer: bool) -> Model:
             quantised = shipped.folder() / f"{text}{_QDQ}.onnx"
             return _with_data(text, quantised if quantised.is_file() else shipped.path(text))
         return _with_data(text, shipped.path(text))
+    if path.exists() and text:
+        raise InputError(f"model must be a file, and {shown(text)} is none")
     if path.suffix or len(path.parts) > 1:
         raise InputError(f"model {shown(text)} does not exist")
     raise InputError(f"model must be a file or a shipped model, not {shown(text)}{did_you_mean(text, known)}")

@@ -32,6 +32,8 @@ def read_npz(path: str | Path) -> Arrays:
         says, or the arrays together are larger than `accel.limits.MAX_DATA_BYTES`.
     """
     try:
+        if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
+            raise InputError(f"data file {shown(path)} must be a file, not a pipe or a device")
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             size = sum(member.file_size for member in members)
