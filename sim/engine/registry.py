@@ -120,7 +120,7 @@ def _from_toml(path: Path) -> Machine:
 def _from_python(path: Path) -> Machine:
     if not path.is_file():
         raise InputError(f"machine file {shown(path)} cannot be read: no such file")
-    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]  # compiled code that is kept names the module
     spec = importlib.util.spec_from_file_location(f"accel_user_machine_{path.stem}_{digest}", path)
     assert spec is not None
     assert spec.loader is not None
