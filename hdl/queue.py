@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Shape, Signal
+from amaranth.hdl import Module, Shape, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from hdl.delay import cyclic
 
 
 class OutputQueue(wiring.Component):
@@ -42,10 +44,10 @@ class OutputQueue(wiring.Component):
         # One less than the words held: its sign says that there are none.
         spare = Signal(Shape.cast(range(-1, self.slots)), init=-1)
         m.d.comb += [
-            write.addr.eq(cyclic(m, "write_slot", self.slots, self.write)),
+            write.addr.eq(cyclic(m, self.slots, self.write, "write_slot")),
             write.data.eq(self.word),
             write.en.eq(self.write),
-            read.addr.eq(cyclic(m, "read_slot", self.slots, self.sent)),
+            read.addr.eq(cyclic(m, self.slots, self.sent, "read_slot")),
             self.output.valid.eq(~spare[-1]),
             self.output.payload.eq(read.data),
             self.sent.eq(self.output.valid & self.output.ready),
@@ -53,10 +55,3 @@ class OutputQueue(wiring.Component):
         m.d.sync += spare.eq(spare + self.write - self.sent)
         return m
 
-
-def cyclic(m: Module, name: str, length: int, advance) -> Signal:
-    """Return a counter through ``range(length)`` that a cycle with ``advance`` moves on by one."""
-    count = Signal(range(length), name=name)
-    with m.If(advance):
-        m.d.sync += count.eq(Mux(count == length - 1, 0, count + 1))
-    return count

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from accel.errors import UnsupportedError
 from accel.schedule.base import Schedule
+from hdl.delay import delayed
 from hdl.table import Column, CyclicTable, shape_of
 
 
@@ -141,19 +142,6 @@ class Sequencer(wiring.Component):
         with m.If(leave):
             m.d.sync += current.eq(following)
         return current
-
-
-def delayed(m: Module, value, cycles: int, name: str):
-    """Return ``value`` as it was ``cycles`` cycles ago; zeros after reset."""
-    for stage in range(cycles):
-        register = (
-            Signal.like(value, name=f"{name}_{stage + 1}")
-            if isinstance(value, Signal)
-            else Signal(value.shape(), name=f"{name}_{stage + 1}")
-        )
-        m.d.sync += register.eq(value)
-        value = register
-    return value
 
 
 def any_of(flags):
