@@ -60,8 +60,8 @@ class FoldedRequantizer(wiring.Component):
         Units, and their form.
     output : Shape
         Of one channel of a result.
-    live : int
-        Channels of the last result of a cycle that are real; the others are output as zeros.
+    tiles, live : int
+        Every ``tiles``-th result is a pixel's last and has ``live`` channels; the lanes beyond are output as zeros.
 
     Members
     -------
@@ -78,11 +78,12 @@ class FoldedRequantizer(wiring.Component):
         requantize: Requantize,
         fold: Requantizer,
         output: Shape,
-        live: int | None = None,
+        tiles: int,
+        live: int,
     ):
         self.constants, self.requantize, self.fold = constants, requantize, fold
-        self.results, self.pe = constants.biases.shape
-        self.live = self.pe if live is None else live
+        self.tiles, self.live = tiles, live
+        self.pe = constants.biases.shape[1]
         self.rounds, self.cycles = fold.rounds(self.pe), fold.cycles(constants.multiplier_bits)
         super().__init__(
             {
@@ -215,7 +216,7 @@ class FoldedRequantizer(wiring.Component):
         m.d.comb += self.push.eq(ready & last_round)
         ragged = Signal()
         if self.live < self.pe:
-            m.d.comb += ragged.eq(cyclic(m, self.results, self.push, "results_done") == self.results - 1)
+            m.d.comb += ragged.eq(cyclic(m, self.tiles, self.push, "tile_done") == self.tiles - 1)
         for lane in range(self.pe):
             channel = word[lane * width : (lane + 1) * width]
             m.d.comb += self.result[lane].eq(Mux(ragged, 0, channel) if lane >= self.live else channel)

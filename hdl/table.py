@@ -151,7 +151,7 @@ class CyclicTable(wiring.Component):
         """Read the stored columns one word ahead: the memory's output register is the current word."""
         folding = Folding.smallest(np.stack([column for _, column in stored.values()], axis=1))
         widths = [len(signal) for signal, _ in stored.values()]
-        words = [pack(row, widths) for row in folding.words]
+        words = [packed(row, widths) for row in folding.words]
         m.submodules.words = memory = Memory(shape=sum(widths), depth=len(words), init=words)
         port = memory.read_port()
         prime = Signal(init=1)
@@ -186,7 +186,7 @@ class CyclicTable(wiring.Component):
         return port.data
 
 
-def pack(values, widths) -> int:
+def packed(values, widths) -> int:
     """Return integers side by side in one word, the first in the low bits, each modulo its width."""
     word, offset = 0, 0
     for value, width in zip(values, widths, strict=True):

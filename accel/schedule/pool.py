@@ -204,6 +204,7 @@ class Pool2d(LayerKernel):
         if self.requantizer is not None:
             stages |= {
                 "capture": pipeline.CAPTURE,
+                "bias": pipeline.BIAS,
                 "requantize": self.requantizer.latency(self.lanes, self.multiplier_bits),
                 "round": pipeline.ROUND,
                 "saturate": pipeline.SATURATE,

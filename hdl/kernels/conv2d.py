@@ -11,7 +11,7 @@ from hdl.delay import cyclic, delayed
 from hdl.kernel import Kernel
 from hdl.mac import MacArray
 from hdl.requantize import Constants, FoldedRequantizer
-from hdl.table import pack
+from hdl.table import packed
 from hdl.window_buffer import Reads, WindowBuffer
 from hdl.window_kernel import WindowFrame
 
@@ -54,6 +54,7 @@ class Conv2d(Kernel):
             spec.requantize,
             spec.requantizer,
             Shape(spec.output.bits, spec.output.signed),
+            tiles=spec.tiles,
             live=spec.channels - (spec.tiles - 1) * pe,
         )
         m.d.comb += [
@@ -68,7 +69,7 @@ class Conv2d(Kernel):
         """Return the weights of the step whose elements are selected."""
         words = self.spec.weights.reshape(len(self.spec.weights), -1)
         bits = self.spec.weight_bits
-        init = [pack(word, [bits] * words.shape[1]) for word in words]
+        init = [packed(word, [bits] * words.shape[1]) for word in words]
         m.submodules.weights = memory = Memory(shape=words.shape[1] * bits, depth=len(words), init=init)
         port = memory.read_port()
         step = cyclic(m, len(words), issue, "step")
