@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 
-def delayed(m: Module, value, cycles: int, name: str):
-    """Return ``value`` as it was ``cycles`` cycles ago; zeros after reset."""
+def delayed(m: Module, value, cycles: int, name: str, *, flag: bool = True) -> Value:
+    """Return ``value`` as it was ``cycles`` cycles ago.
+
+    A ``flag`` is false after reset until then; what only has a meaning beside a flag needs no reset.
+    """
     value = Value.cast(value)
-    for stage in range(cycles):
-        register = Signal(value.shape(), name=f"{name}_{stage + 1}")
-        m.d.sync += register.eq(value)
-        value = register
-    return value
+    if cycles == 0:
+        return value
+    width = len(value)
+    stages = Signal(width * cycles, name=name, reset_less=not flag)
+    m.d.sync += stages.eq(Cat(value, stages[: width * (cycles - 1)]))
+    last = stages[width * (cycles - 1) :]
+    return last.as_signed() if value.shape().signed else last
 
 
 def cyclic(m: Module, length: int, advance, name: str) -> Signal:

@@ -38,7 +38,7 @@ class MacArray(wiring.Component):
     """
 
     def __init__(self, element: Shape, weight_bits: int, accumulator_bits: int, pe: int, simd: int):
-        self.pe, self.simd = pe, simd
+        self.pe, self.simd, self.accumulator_bits = pe, simd, accumulator_bits
         row = data.ArrayLayout(signed(weight_bits), simd)
         super().__init__(
             {
@@ -56,12 +56,14 @@ class MacArray(wiring.Component):
             products = []
             for lane in range(self.simd):
                 product = self.elements[lane] * self.weights[pe][lane]
-                register = Signal(product.shape(), name=f"product_{pe}_{lane}")
+                register = Signal(product.shape(), name=f"product_{pe}_{lane}", reset_less=True)
                 m.d.sync += register.eq(product)
                 products.append(register)
             total = reduced(m, products, lambda a, b: a + b, f"tree_{pe}")
+            register = Signal(signed(self.accumulator_bits), name=f"sum_{pe}", reset_less=True)
             with m.If(self.valid):
-                m.d.sync += self.sums[pe].eq(total + Mux(self.first, 0, self.sums[pe]))
+                m.d.sync += register.eq(total + Mux(self.first, 0, register))
+            m.d.comb += self.sums[pe].eq(register)
         return m
 
 
@@ -76,7 +78,7 @@ def reduced(m: Module, values: Sequence[Value], combine: Callable[[Value, Value]
         for _ in range(pipeline.TREE_LEVELS_PER_STAGE):
             pairs = [combine(*values[i : i + 2]) for i in range(0, len(values) - 1, 2)]
             values = pairs + values[len(pairs) * 2 :]
-        registers = [Signal(v.shape(), name=f"{name}_{stage}_{i}") for i, v in enumerate(values)]
+        registers = [Signal(v.shape(), name=f"{name}_{stage}_{i}", reset_less=True) for i, v in enumerate(values)]
         m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
         values, stage = registers, stage + 1
     return values[0]

@@ -65,7 +65,7 @@ class Pool(Kernel):
         for lane in range(spec.lanes):
             taps = [frame.elements[tap][lane] for tap in range(spec.fold.simd)]
             taken = reduced(m, taps, self.combine, f"tree_{lane}")
-            accumulator = Signal(shape, name=f"accumulator_{lane}")
+            accumulator = Signal(shape, name=f"accumulator_{lane}", reset_less=True)
             with m.If(issued):
                 m.d.sync += accumulator.eq(Mux(first, taken, self.combine(taken, accumulator)))
             accumulators.append(accumulator)

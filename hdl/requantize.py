@@ -105,7 +105,7 @@ class FoldedRequantizer(wiring.Component):
         started = delayed(m, start, pipeline.BIAS, "started")
         values = []
         for unit in range(units):
-            total = Signal(signed(self.constants.total.bits), name=f"total_{unit}")
+            total = Signal(signed(self.constants.total.bits), name=f"total_{unit}", reset_less=True)
             multiplier = table.word[f"multiplier_{unit}"]
             with m.If(start):
                 m.d.sync += total.eq(held[unit] + table.word[f"bias_{unit}"])
@@ -121,7 +121,8 @@ class FoldedRequantizer(wiring.Component):
 
     def _rounds(self, m: Module):
         """Return the cycles in which a round begins: at once after the capture, then every ``cycles``."""
-        active, start = Signal(), Signal()
+        active = Signal()
+        start = Signal()
         rounds = Signal(range(self.rounds), name="round")
         cycle = Signal(range(self.cycles))
         m.d.comb += start.eq(active & (cycle == 0))
@@ -136,7 +137,7 @@ class FoldedRequantizer(wiring.Component):
 
     def _held(self, m: Module, start):
         """Return the captured accumulators; every round moves the next ``units`` of them to the front."""
-        held = [Signal(self.accumulators[lane].shape(), name=f"held_{lane}") for lane in range(self.pe)]
+        held = [Signal(self.accumulators[lane].shape(), name=f"held_{lane}", reset_less=True) for lane in range(self.pe)]
         for lane, register in enumerate(held):
             following = lane + self.fold.units
             if following < self.pe:
@@ -161,9 +162,9 @@ class FoldedRequantizer(wiring.Component):
         Every cycle the product so far moves down by a digit and ``total * digit`` is added at its top.
         """
         digit_bits, low_bits = self.fold.digit_bits, (self.cycles - 1) * self.fold.digit_bits
-        digits = Signal(self.cycles * digit_bits, name=f"digits_{unit}")
+        digits = Signal(self.cycles * digit_bits, name=f"digits_{unit}", reset_less=True)
         m.d.sync += digits.eq(Mux(start, multiplier, digits >> digit_bits))
-        product = Signal(signed(len(total) + self.cycles * digit_bits), name=f"product_{unit}")
+        product = Signal(signed(len(total) + self.cycles * digit_bits), name=f"product_{unit}", reset_less=True)
         rows = [Mux(digits[bit], total, 0) << bit for bit in range(digit_bits)]
         top = Signal(signed(len(total) + digit_bits), name=f"top_{unit}")
         m.d.comb += top.eq(sum(rows) + Mux(started, 0, product[low_bits + digit_bits :].as_signed()))
@@ -172,21 +173,21 @@ class FoldedRequantizer(wiring.Component):
 
     def _dsp(self, m: Module, unit: int, total, multiplier):
         """Return the product, made of the partial products of 18 x 18 blocks and two registers of sums."""
-        factor = Signal(unsigned(self.constants.multiplier_bits), name=f"factor_{unit}")
+        factor = Signal(unsigned(self.constants.multiplier_bits), name=f"factor_{unit}", reset_less=True)
         m.d.sync += factor.eq(multiplier)
         partial: list[Value] = []
         for i, (a, a_at) in enumerate(_chunks(total)):
             for j, (b, b_at) in enumerate(_chunks(factor)):
-                register = Signal((a * b).shape(), name=f"partial_{unit}_{i}_{j}")
+                register = Signal((a * b).shape(), name=f"partial_{unit}_{i}_{j}", reset_less=True)
                 m.d.sync += register.eq(a * b)
                 partial.append(register << (a_at + b_at))
         halves = []
         for number, terms in enumerate((partial[::2], partial[1::2])):
             if terms:
-                half = Signal(sum(terms).shape(), name=f"half_{unit}_{number}")
+                half = Signal(sum(terms).shape(), name=f"half_{unit}_{number}", reset_less=True)
                 m.d.sync += half.eq(sum(terms))
                 halves.append(half)
-        product = Signal(signed(len(total) + len(factor)), name=f"product_{unit}")
+        product = Signal(signed(len(total) + len(factor)), name=f"product_{unit}", reset_less=True)
         m.d.sync += product.eq(sum(halves))
         return product
 
@@ -195,9 +196,9 @@ class FoldedRequantizer(wiring.Component):
         r, total = self.requantize, self.constants.total
         largest = int(self.constants.multipliers.max())
         low, high = (round_half_even(bound * largest, r.shift) for bound in (min(total.low, 0), max(total.high, 0)))
-        rounded = Signal(Shape.cast(range(low, high + 1)), name=f"rounded_{unit}")
+        rounded = Signal(Shape.cast(range(low, high + 1)), name=f"rounded_{unit}", reset_less=True)
         m.d.sync += rounded.eq(round_half_even(product, r.shift))
-        value = Signal(self.result[0].shape(), name=f"value_{unit}")
+        value = Signal(self.result[0].shape(), name=f"value_{unit}", reset_less=True)
         within = Mux(rounded > r.high - r.zero_point, r.high, rounded + r.zero_point)
         m.d.sync += value.eq(Mux(rounded < r.low - r.zero_point, r.low, within))
         return value
@@ -208,7 +209,7 @@ class FoldedRequantizer(wiring.Component):
         newest = Cat(values)
         word = newest
         if self.rounds > 1:
-            gathered = Signal((self.rounds - 1) * self.fold.units * width)
+            gathered = Signal((self.rounds - 1) * self.fold.units * width, reset_less=True)
             word = Cat(gathered, newest)
             with m.If(ready):
                 m.d.sync += gathered.eq(word[len(newest) :])

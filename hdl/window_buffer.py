@@ -147,20 +147,24 @@ class WindowBuffer(wiring.Component):
         for number, lanes in enumerate(reads.groups):
             m.submodules[f"copy_{number}"] = copy = Memory(shape=self.whole, depth=self.capacity, init=[])
             write_port, read_port = copy.write_port(), copy.read_port()
-            address = Signal(address_bits, name=f"address_{number}")
-            beat = Signal(self.whole, name=f"beat_{number}")
+            address = Signal(address_bits, name=f"address_{number}", reset_less=True)
+            beat = Signal(self.whole, name=f"beat_{number}", reset_less=True)
             m.d.sync += [address.eq(origin + steps.word[f"offset_{number}"]), beat.eq(read_port.data)]
             m.d.comb += [
                 write_port.addr.eq(write_address), write_port.data.eq(write_beat), write_port.en.eq(write),
                 read_port.addr.eq(address),
             ]  # fmt: skip
             for lane in lanes:
-                m.d.sync += self.elements[lane].eq(self._select(m, lane, beat, steps.word))
+                element = Signal(self.elements[lane].shape(), name=f"element_{lane}", reset_less=True)
+                m.d.sync += element.eq(self._select(m, lane, beat, steps.word))
+                m.d.comb += self.elements[lane].eq(element)
         return m
 
     def _written(self, m: Module, address_bits: int):
         """Return the registered write: address, beat with the zero point subtracted, enable."""
-        address, beat, write = Signal(address_bits, name="write_address"), Signal(self.whole), Signal()
+        address = Signal(address_bits, name="write_address")
+        beat = Signal(self.whole, name="write_beat", reset_less=True)
+        write = Signal(name="write")
         m.d.sync += [write.eq(self.moved), address.eq(address + write)]
         m.d.sync += [beat[lane].eq(self.beat[lane] - self.zero_point) for lane in range(self.stream.lanes)]
         return address, beat, write
@@ -176,13 +180,13 @@ class WindowBuffer(wiring.Component):
                 & self.position.columns_inside.bit_select(word[f"column_{lane}"], 1)
             )
         always = not self.sliding.padded and bool(self.reads.counts[:, lane].all())
-        keep = None if always else delayed(m, inside, wait, f"inside_{lane}")
+        keep = None if always else delayed(m, inside, wait, f"inside_{lane}", flag=False)
         if self.reads.channel is None:
             return Cat(_kept(keep, beat[channel], self.fill, self.element) for channel in range(self.stream.lanes))
         channels = np.unique(self.reads.channel[:, lane])
         if len(channels) == 1:
             return _kept(keep, beat[int(channels[0])], self.fill, self.element)
-        channel = delayed(m, word[f"channel_{lane}"], wait, f"channel_{lane}")
+        channel = delayed(m, word[f"channel_{lane}"], wait, f"channel_{lane}", flag=False)
         return _kept(keep, beat[channel], self.fill, self.element)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from amaranth.hdl import Module, Shape, Signal, signed
-from amaranth.lib.memory import Memory
+from amaranth.hdl import Module, Shape, signed
 
 from accel.schedule import conv2d, pipeline
 from hdl.delay import cyclic, delayed
 from hdl.kernel import Kernel
 from hdl.mac import MacArray
+from hdl.memory import DeepRom
 from hdl.requantize import Constants, FoldedRequantizer
 from hdl.table import packed
 from hdl.window_buffer import Reads, WindowBuffer
@@ -68,12 +68,9 @@ class Conv2d(Kernel):
     def _weights(self, m: Module, issue):
         """Return the weights of the step whose elements are selected."""
         words = self.spec.weights.reshape(len(self.spec.weights), -1)
-        bits = self.spec.weight_bits
-        init = [packed(word, [bits] * words.shape[1]) for word in words]
-        m.submodules.weights = memory = Memory(shape=words.shape[1] * bits, depth=len(words), init=init)
-        port = memory.read_port()
+        width = words.shape[1] * self.spec.weight_bits
+        m.submodules.weights = memory = DeepRom(width, [packed(w, [self.spec.weight_bits] * len(w)) for w in words])
         step = cyclic(m, len(words), issue, "step")
-        word = Signal(words.shape[1] * bits, name="weight_word")
-        m.d.comb += port.addr.eq(delayed(m, step, pipeline.ADDRESS + pipeline.SELECT, "weight_address"))
-        m.d.sync += word.eq(port.data)
-        return word
+        wait = pipeline.ADDRESS + pipeline.READ + pipeline.SELECT - DeepRom.latency
+        m.d.comb += memory.address.eq(delayed(m, step, wait, "weight_address", flag=False))
+        return memory.word

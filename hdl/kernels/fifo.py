@@ -29,7 +29,8 @@ class Fifo(Kernel):
         write, read = memory.write_port(), memory.read_port()
         wiring.connect(m, queue.output, wiring.flipped(self.output_0))
         moved = self.input_0.valid & self.input_0.ready
-        beat = Signal(layout.size)
+        step = cyclic(m, spec.depth, sequencer.issue, "step")
+        beat = Signal(layout.size, reset_less=True)
         m.d.sync += beat.eq(read.data)
         m.d.comb += [
             self.input_0.ready.eq(sequencer.ready[0]),
@@ -38,7 +39,7 @@ class Fifo(Kernel):
             write.addr.eq(cyclic(m, spec.depth, moved, "write_address")),
             write.data.eq(self.input_0.payload),
             write.en.eq(moved),
-            read.addr.eq(delayed(m, cyclic(m, spec.depth, sequencer.issue, "step"), pipeline.ADDRESS, "read_address")),
+            read.addr.eq(delayed(m, step, pipeline.ADDRESS, "read_address", flag=False)),
             queue.write.eq(delayed(m, sequencer.issue, pipeline.ADDRESS + pipeline.READ, "written")),
             queue.word.eq(beat),
         ]

