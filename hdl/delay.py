@@ -17,7 +17,7 @@ def delayed(m: Module, value, cycles: int, name: str, *, flag: bool = True) -> V
     stages = Signal(width * cycles, name=name, reset_less=not flag)
     m.d.sync += stages.eq(Cat(value, stages[: width * (cycles - 1)]))
     last = stages[width * (cycles - 1) :]
-    return last.as_signed() if value.shape().signed else last
+    return Value.cast(last.as_signed() if value.shape().signed else last)
 
 
 def cyclic(m: Module, length: int, advance, name: str) -> Signal:

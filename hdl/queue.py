@@ -54,4 +54,3 @@ class OutputQueue(wiring.Component):
         ]
         m.d.sync += spare.eq(spare + self.write - self.sent)
         return m
-

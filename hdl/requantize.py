@@ -44,9 +44,10 @@ class Constants:
 class FoldedRequantizer(wiring.Component):
     """Makes results of accumulators: ``saturate(round_half_even((acc + bias) * multiplier >> shift) + zero_point)``.
 
-    A result's ``pe`` accumulators are captured at ``load`` and served ``units`` at a time, in rounds. With `fold` giving
-    ``occupancy`` and ``latency``, a load can follow another after ``occupancy`` cycles, and a result loaded in cycle t is
-    at the output, with ``push``, in t + CAPTURE + BIAS + latency + ROUND + SATURATE. Nothing can be held back.
+    A result's ``pe`` accumulators are captured at ``load`` and served ``units`` at a time, in rounds. With `fold`
+    giving ``occupancy`` and ``latency``, a load can follow another after ``occupancy`` cycles, and a result loaded in
+    cycle t is at the output, with ``push``, in t + CAPTURE + BIAS + latency + ROUND + SATURATE. Nothing can be held
+    back.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ class FoldedRequantizer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        units, rounds = self.fold.units, self.rounds
+        units = self.fold.units
         start = self._rounds(m)
         held = self._held(m, start)
         m.submodules.constants = table = CyclicTable(self._columns())
@@ -137,7 +138,9 @@ class FoldedRequantizer(wiring.Component):
 
     def _held(self, m: Module, start):
         """Return the captured accumulators; every round moves the next ``units`` of them to the front."""
-        held = [Signal(self.accumulators[lane].shape(), name=f"held_{lane}", reset_less=True) for lane in range(self.pe)]
+        held = [
+            Signal(self.accumulators[lane].shape(), name=f"held_{lane}", reset_less=True) for lane in range(self.pe)
+        ]
         for lane, register in enumerate(held):
             following = lane + self.fold.units
             if following < self.pe:

@@ -14,7 +14,7 @@ from accel.errors import ToolError
 
 _PASSES = (
     "proc -norom",  # processes become registers and multiplexers
-    "opt_expr", "opt_clean -purge", "opt_merge", "opt_dff -keepdc", "opt_expr", "opt_clean -purge",  # what nothing reads goes
+    "opt_expr", "opt_clean -purge", "opt_merge", "opt_dff -keepdc", "opt_expr", "opt_clean -purge",  # the unread goes
     "memory_collect",
     "write_verilog -norename -noattr",
 )  # fmt: skip
@@ -50,7 +50,8 @@ def emit(component: wiring.Component, name: str) -> str:
     _, _, modules = done.stdout.partition("*/\n")  # what stands before names the version of Yosys
     # Where nothing depends on a bit Yosys writes x; zero is the same to synthesis, and to every simulator.
     defined = re.sub(r"'h[0-9a-f]*x[0-9a-fx]*", lambda literal: literal[0].replace("x", "0"), modules.lstrip("\n"))
-    return "".join(_split_initial(defined.splitlines(keepends=True)))
+    terse = re.sub(r"(  (?:input|output) (.*;)\n)  wire \2\n", r"\1", defined)  # a port is a wire without saying so
+    return "".join(_split_initial(terse.splitlines(keepends=True)))
 
 
 def _split_initial(lines: list[str]) -> Iterator[str]:

@@ -22,8 +22,8 @@ from accel.schedule.pool import Pool2d
 class MaxPool(Pool2d):
     """The largest stored integer of each window, which padding never is; then requantised if scales differ.
 
-    Stages are those of `Pool2d`: "tree" and "accumulate" keep the larger of two. Folds and buffers are those of `Pool2d`
-    too. Where the output is requantised, the zero point is subtracted on the way into the buffer.
+    Stages are those of `Pool2d`: "tree" and "accumulate" keep the larger of two. Folds and buffers are those of
+    `Pool2d` too. Where the output is requantised, the zero point is subtracted on the way into the buffer.
     """
 
     kind: ClassVar[str] = "maxpool"
