@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -36,3 +37,7 @@ class Kernel(wiring.Component):
         inputs = {f"input_{i}": In(beat_signature(stream)) for i, stream in enumerate(spec.inputs)}
         outputs = {f"output_{i}": Out(beat_signature(stream)) for i, stream in enumerate(spec.outputs)}
         super().__init__({**inputs, **outputs})
+        for name in (*inputs, *outputs):
+            port = getattr(self, name)
+            for signal in (port.valid, port.ready, Value.cast(port.payload)):
+                signal.attrs["keep"] = 1  # so that the bench finds streams inside a design by these names

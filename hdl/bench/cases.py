@@ -1,0 +1,123 @@
+"""Every kernel's cases: the examples of the layers it computes, at awkward folds; what goes in and what must come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from accel import beats, layers, schedule
+from accel.errors import InputError, UnsupportedError
+from accel.fixedpoint import Ints
+from accel.layers.base import Example, Shape
+from accel.schedule.base import KernelSpec, LayerKernel, Stream
+from accel.schedule.fifo import Fifo
+from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.fork import Fork
+from accel.schedule.graph import TOP, Link, ScheduleGraph
+
+_LANES = (1, 2, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A kernel alone, with tensors for it.
+
+    Attributes
+    ----------
+    name : str
+        Unique: kernel, layer, example, lanes, fold, requantiser.
+    spec : KernelSpec
+    inputs, outputs : tuple of int64 arrays, shape (tensors, beats, lanes)
+        Per port: what is sent, and what `Layer.integer` says must come.
+    """
+
+    name: str
+    spec: KernelSpec
+    inputs: tuple[Ints, ...]
+    outputs: tuple[Ints, ...]
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The kernel's ports, each the top's own."""
+        enter = (Link((TOP, i), (0, i)) for i in range(len(self.inputs)))
+        leave = (Link((0, o), (TOP, o)) for o in range(len(self.outputs)))
+        return (*enter, *leave)
+
+    @property
+    def graph(self) -> ScheduleGraph:
+        """What the stepper interprets."""
+        return ScheduleGraph((self.spec.kind,), (self.spec.schedule,), self.links)
+
+
+def cases(kind: str, tensors: int, seed: int = 0) -> tuple[Case, ...]:
+    """Return the cases of a kernel type, the same for the same ``seed``."""
+    kernel = schedule.registry()[kind]
+    found = _layer_cases(kernel, tensors, seed) if issubclass(kernel, LayerKernel) else _stream_cases(kind, tensors, seed)
+    return tuple({case.name: case for case in found}.values())
+
+
+def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator[Case]:
+    examples = [(op, e) for op in kernel.ops for e in layers.registry()[op].examples()]
+    for number, (op, example) in enumerate(examples):
+        if kernel.refusal(example.layer) is not None:
+            continue
+        lanes = _LANES[number % len(_LANES)]
+        try:
+            space = kernel.fold_space(example.layer, example.shapes, [lanes])
+        except UnsupportedError:
+            continue
+        for fold, form in _folds(space.channels, space.reduction, space.pe):
+            try:
+                yield _layer_case(kernel, op, example, lanes, fold, form, tensors, seed)
+            except UnsupportedError:
+                break
+
+
+def _folds(channels: int, reduction: int, pe: int | None) -> Iterator[tuple[Fold, str]]:
+    """Yield folds, ragged ones among them, each with the form of its requantiser."""
+    yield Fold(pe or 1, 1), "serial"
+    yield Fold(pe or min(2, channels), min(3, reduction)), "dsp"
+    yield Fold(pe or max(1, channels - 1), -(-reduction // 2)), "serial"
+    yield Fold(pe or channels, reduction), "dsp"
+
+
+def _layer_case(
+    kernel: type[LayerKernel], op: str, example: Example, lanes: int, fold: Fold, form: str, tensors: int, seed: int
+) -> Case:
+    place = (example.layer, example.shapes, example.quantizations, example.output, [lanes])
+    spec = kernel.of(*place, fold=fold)
+    if form == "dsp" and example.layer.requantize is not None:
+        period = int(spec.schedule.period[0])
+        spec = spec.refolded(fold, requantizer=Requantizer.dsp(fold.pe, period))
+    arrays = example.inputs(tensors, seed)
+    results = example.layer.integer(arrays, example.quantizations)
+    return Case(
+        f"{kernel.kind} {op} {example.name}, {lanes} lanes, {fold.pe}x{fold.simd} {form}",
+        spec,
+        tuple(_packed(a, s) for a, s in zip(arrays, spec.inputs, strict=True)),
+        tuple(_packed(a, s) for a, s in zip(results, spec.outputs, strict=True)),
+    )
+
+
+def _packed(tensors: Ints, stream: Stream) -> Ints:
+    shape: Shape = tensors.shape[1:]
+    sequence = len(shape) == 2 and shape == (stream.pixels, stream.channels) and shape[0] != shape[1]
+    return beats.pack(tensors, stream, sequence=sequence)
+
+
+def _stream_cases(kind: str, tensors: int, seed: int) -> Iterator[Case]:
+    streams = (Stream(1, 1, 1, 8, True), Stream(5, 3, 2, 4, False), Stream(7, 4, 4, 8, True))
+    for number, stream in enumerate(streams):
+        if kind == Fifo.kind:
+            specs: list[KernelSpec] = [Fifo(stream, depth) for depth in (1, 2, 16)]
+        elif kind == Fork.kind:
+            specs = [Fork(stream, len(slots), slots) for slots in ((4, 4), (1, 8), (2, 4, 16))]
+        else:
+            raise InputError(f"there are no cases for kernel {kind!r}")
+        low, high = (-(1 << (stream.bits - 1)), 1 << (stream.bits - 1)) if stream.signed else (0, 1 << stream.bits)
+        sent = np.random.default_rng([seed, number]).integers(low, high, (tensors, stream.beats, stream.lanes))
+        for variant, spec in enumerate(specs):
+            outputs = tuple(sent for _ in spec.outputs)
+            yield Case(f"{kind} {number}, variant {variant}", spec, (sent,), outputs)

@@ -1,0 +1,112 @@
+"""Every kernel at awkward shapes, folds and stalls: each value against the layer, each transfer against the stepper.
+
+The same cases run in Amaranth's simulator (a few) and as emitted Verilog in Verilator (all of them).
+"""
+
+import numpy as np
+import pytest
+
+from accel import schedule, stalls, stepper
+from hdl import kernels
+from hdl.bench import Bench, Design, Drive, Port
+from hdl.bench.amaranth_simulator import simulate
+from hdl.bench.cases import cases
+from hdl.bench.gallery import Gallery
+from hdl.top import Top
+from hdl.verilog import emit
+
+KINDS = tuple(schedule.registry())
+TENSORS = 3
+SEED = 1
+SPARE_CYCLES = 200
+LEAST_CASES = 500
+MODULE = "gallery"
+
+
+def patterns(case, name, seed):
+    sources = [stalls.pattern(name, seed, f"{case.name} input {i}") for i in range(len(case.inputs))]
+    sinks = [stalls.pattern(name, seed, f"{case.name} output {o}") for o in range(len(case.outputs))]
+    return sources, sinks
+
+
+def predicted(case, sources, sinks):
+    return stepper.step(case.graph, TENSORS, source_stalls=sources, sink_stalls=sinks)
+
+
+def differences(case, run, inputs, outputs):
+    """Return what differs between a prediction and what was seen, in words."""
+    found = []
+    for i, (want, got) in enumerate(zip(run.inputs, inputs, strict=True)):
+        if not np.array_equal(want.ravel(), got.cycles):
+            found.append(f"{case.name}: input {i} moves in other cycles")
+    for o, (want, values, got) in enumerate(zip(run.outputs, case.outputs, outputs, strict=True)):
+        if not np.array_equal(want.ravel(), got.cycles):
+            found.append(f"{case.name}: output {o} moves in other cycles")
+        if not np.array_equal(values.reshape(-1, values.shape[-1]), got.values):
+            found.append(f"{case.name}: output {o} has other values")
+    return found
+
+
+def test_every_kernel_of_the_schedules_has_gateware():
+    assert tuple(kernels.registry()) == KINDS
+
+
+def test_there_are_cases_enough(record_property):
+    count = sum(len(cases(kind, TENSORS)) for kind in KINDS) * len(stalls.NAMES)
+    record_property("cases", count)
+    print(f"{count} cases of {len(KINDS)} kernels under {len(stalls.NAMES)} stall patterns")
+    assert count >= LEAST_CASES
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["none", "random"])
+def test_in_amaranths_simulator(kind, name):
+    """A few cases of every kernel, the smallest: what runs before there is any Verilog."""
+    few = sorted(cases(kind, TENSORS), key=lambda case: case.spec.schedule.bound_cycles)[:3]
+    for case in few:
+        sources, sinks = patterns(case, name, SEED)
+        run = predicted(case, sources, sinks)
+        spec = case.spec
+        design = Design(
+            spec.kind,
+            tuple(Port(f"input_{i}", s) for i, s in enumerate(spec.inputs)),
+            tuple(Port(f"output_{o}", s) for o, s in enumerate(spec.outputs)),
+        )
+        drive = Drive(TENSORS, case.inputs, sources, sinks)
+        seen = simulate(kernels.kernel(spec), design, drive, limit_cycles=run.cycles + SPARE_CYCLES)
+        assert not differences(case, run, seen.inputs, seen.outputs)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """All cases of all kernels as one emitted module, compiled once."""
+    found = [case for kind in KINDS for case in cases(kind, TENSORS)]
+    gallery = Gallery([Top([case.spec], case.links) for case in found])
+    folder = tmp_path_factory.mktemp("gallery")
+    verilog = folder / f"{MODULE}.v"
+    verilog.write_text(emit(gallery, MODULE))
+    return found, Bench.build([verilog], [gallery.design(MODULE)], folder / "build", optimize="-O0")
+
+
+@pytest.mark.cocotb
+@pytest.mark.slow
+@pytest.mark.parametrize("name", stalls.NAMES)
+def test_as_emitted_verilog(bench, name):
+    found, compiled = bench
+    sources, sinks = zip(*(patterns(case, name, SEED) for case in found), strict=True)
+    runs = [predicted(case, *given) for case, *given in zip(found, sources, sinks, strict=True)]
+    drive = Drive(
+        TENSORS,
+        [beats for case in found for beats in case.inputs],
+        [pattern for given in sources for pattern in given],
+        [pattern for given in sinks for pattern in given],
+    )
+    (seen,) = compiled.run([drive], limit_cycles=max(run.cycles for run in runs) + SPARE_CYCLES)
+    inputs, outputs = list(seen.inputs), list(seen.outputs)
+    wrong = []
+    for case, run in zip(found, runs, strict=True):
+        ins, outs = inputs[: len(case.inputs)], outputs[: len(case.outputs)]
+        del inputs[: len(case.inputs)], outputs[: len(case.outputs)]
+        wrong += differences(case, run, ins, outs)
+    print(f"{len(found)} kernels under {name} stalls: {len(wrong)} differences")
+    assert not wrong, "\n".join(wrong)
