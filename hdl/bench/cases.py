@@ -1,4 +1,4 @@
-"""Every kernel's cases: the examples of the layers it computes, at awkward folds; what goes in and what must come out."""
+"""Every kernel's cases: the examples of the layers it computes, at awkward folds; what goes in and what comes out."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class Case:
 def cases(kind: str, tensors: int, seed: int = 0) -> tuple[Case, ...]:
     """Return the cases of a kernel type, the same for the same ``seed``."""
     kernel = schedule.registry()[kind]
-    found = _layer_cases(kernel, tensors, seed) if issubclass(kernel, LayerKernel) else _stream_cases(kind, tensors, seed)
+    found = (
+        _layer_cases(kernel, tensors, seed) if issubclass(kernel, LayerKernel) else _stream_cases(kind, tensors, seed)
+    )
     return tuple({case.name: case for case in found}.values())
 
 

@@ -27,7 +27,11 @@ class Gallery(wiring.Component):
     def __init__(self, tops: Sequence[Top]):
         self.tops = tuple(tops)
         super().__init__(
-            {f"c{i}_{name}": member for i, top in enumerate(self.tops) for name, member in top.signature.members.items()}
+            {
+                f"c{i}_{name}": member
+                for i, top in enumerate(self.tops)
+                for name, member in top.signature.members.items()
+            }
         )
 
     def elaborate(self, platform):
