@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from accel import load, onnx_import, reference, shipped
-from accel.cell import METADATA_PREFIX, CellFormats
+from accel.cell import BIAS_GUARD_BITS, METADATA_PREFIX, CellFormats
 from accel.errors import InputError, ModelError
 from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.quantize import accuracy, quantize
@@ -239,6 +239,61 @@ def test_every_form_stays_close_to_float(tmp_path, name, hidden_bits):
         difference = np.abs(integer[output] - approximated[output])
         print(f"{name}: {output}: largest {difference.max():.4f}, mean {difference.mean():.5f}, spread {spread:.3f}")
         assert difference.mean() < 0.02 * spread
+
+
+# --- the error of one step, as docs/recurrent.md states it ---------------------------------------------------------
+
+
+def step_bound(layer, states):
+    """The largest error of every unit's outputs after one step from exact ``states``, shape (n, hidden)."""
+    cell, size = layer.cell, layer.hidden_size
+    tables = [max(curve.max_error, curve.tail_error) for curve in layer.curves]
+    half = [form.scale / 2 for form in (cell.preactivation, cell.hidden)]
+    most = [np.abs(matrix.astype(int)).sum(axis=2).max() for matrix in (layer.weight, layer.recurrence)]
+    multipliers = (most[0] * 255 + most[1] * 128) * 2.0 ** -(layer.product_fraction + 1)
+    p = half[0] * (1 + 1 / 128) + multipliers
+    h = states[0]
+    if layer.op == "RNN":
+        return [np.full(h.shape, p + tables[0] + half[1])]
+    gate = p / 4 + tables[0]
+    if layer.op == "LSTM":
+        entering = p + tables[1]
+        state = np.abs(states[1]) * gate + gate + entering + gate * entering + cell.state.scale / 2
+        return [gate + state + half[0] + tables[2] + half[1], state]
+    scales = layer.requantize.scales.reshape(layer.directions, 2, -1)[0, 1, 2 * size :] * cell.preactivation.scale
+    weights = layer.recurrence[0, 2 * size :] * scales[:, None] / cell.hidden.scale
+    if layer.linear_before_reset:
+        bias = np.split(layer.bias[0], 2)[1][2 * size :] * cell.preactivation.scale / 2**BIAS_GUARD_BITS
+        fed_back = gate * np.abs(h @ weights.T + bias) + p
+    else:
+        fed_back = np.abs(weights).sum(axis=1) * (gate + half[1])
+    return [p + fed_back + tables[1] + 2 * gate + half[1] + np.zeros(h.shape)]
+
+
+@pytest.mark.parametrize("hidden_bits", [8, 16])
+@pytest.mark.parametrize(
+    ("op", "attributes"), [("RNN", {}), ("LSTM", {}), ("GRU", {}), ("GRU", {"linear_before_reset": 1})]
+)
+def test_one_step_stays_within_the_stated_error(tmp_path, op, attributes, hidden_bits):
+    states = {"h0": (1, "n", 7), "c0": (1, "n", 7)} if op == "LSTM" else {"h0": (1, "n", 7)}
+    g = Graph({"x": (1, "n", FEATURES)} | states)
+    outputs = {"h": (1, "n", 7), "c": (1, "n", 7)} if op == "LSTM" else {"h": (1, "n", 7)}
+    g.cell(op, "x", FEATURES, 7, ["", *outputs], states=list(states), **attributes)
+    onnx.save(g.model(**outputs), tmp_path / "m.onnx")
+    inputs = {name: np.repeat(array, 20, axis=1) for name, array in data(g.model(**outputs)).items()}
+    rng = np.random.default_rng(1)
+    inputs = {name: array * rng.uniform(-1, 1, array.shape).astype(np.float32) for name, array in inputs.items()}
+    path = tmp_path / "q.onnx"
+    quantize(tmp_path / "m.onnx", inputs, hidden_bits=hidden_bits, output_path=path)
+    network = load(path)
+    (node,) = [node for node in network if isinstance(node.layer, IntegerRecurrent)]
+    traced = reference.trace(network, inputs)
+    exact = [traced[t][:, 0] * network.tensors[t].quantization.scale for t in node.inputs[1:]]
+    integer, wanted = reference.run(network, inputs), onnxruntime(path, inputs)
+    for name, bound, form in zip(outputs, step_bound(node.layer, exact), node.layer.outputs[1:], strict=True):
+        error = np.abs(integer[name][0] - wanted[name][0])
+        print(f"{op}, {hidden_bits} bits: {name}: largest {error.max():.5f}, bound {bound.max():.5f}")
+        assert (error <= bound + form.scale / 2).all()  # onnxruntime's answer is rounded to the same format
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------
