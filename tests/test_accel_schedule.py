@@ -16,6 +16,7 @@ from accel.schedule import pipeline
 from accel.schedule.averagepool import AveragePool
 from accel.schedule.base import LayerKernel, Stream
 from accel.schedule.conv2d import Conv2d
+from accel.schedule.depthwise import Depthwise
 from accel.schedule.fifo import Fifo
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.fork import Fork
@@ -41,7 +42,9 @@ def _folds(kernel, example, lanes):
     except UnsupportedError:
         return
     for pe, simd in {(1, 1), (min(2, space.channels), min(3, space.reduction)), (space.channels, space.reduction)}:
-        fold = Fold(space.pe or pe, simd)
+        fold = Fold(space.pe or pe, space.simd or simd)
+        if space.whole and space.channels % fold.pe:
+            continue
         try:
             yield (
                 f"{kernel.kind}-{example.layer.op}-{example.name}-{lanes}-{fold.pe}x{fold.simd}",
@@ -135,12 +138,15 @@ def test_a_walk_over_the_tables_computes_the_contraction(example, kernel):
             tile, r = divmod(k, steps)
             if r == 0:
                 acc = np.zeros(kernel.fold.pe, np.int64)
-            inside = inside_of(kernel, p, q, taps.row[r], taps.column[r])
+            at = k % len(taps.offset)
+            inside = inside_of(kernel, p, q, taps.row[at], taps.column[at])
             inside &= r * kernel.fold.simd + np.arange(kernel.fold.simd) < kernel.reduction
-            beat = sliding.origin + p * sliding.row_stride + q * sliding.column_stride + taps.offset[r]
+            beat = sliding.origin + p * sliding.row_stride + q * sliding.column_stride + taps.offset[at]
             assert ((first <= beat) & (beat <= last))[inside].all()
-            read = np.where(inside, beats[np.where(inside, beat, 0), taps.channel[r]], 0)
-            acc += kernel.weights[k].astype(np.int64) @ read
+            chosen = beats[np.where(inside, beat, 0)] * inside[:, None]  # (simd, lanes)
+            if not isinstance(kernel, Depthwise):
+                chosen = np.take_along_axis(chosen, taps.channel[at][:, None], axis=1)
+            acc += (kernel.weights[k].astype(np.int64) * chosen.T).sum(axis=1)
             assert kernel.accumulator.low <= acc.min() <= acc.max() <= kernel.accumulator.high
             result[i, tile] = acc + kernel.biases[tile]
     real = result.reshape(sliding.positions, -1)[:, : kernel.channels]
@@ -251,8 +257,15 @@ def place(example, lanes=1, **more):
 
 
 def test_what_a_kernel_cannot_do_is_refused_by_name():
-    with pytest.raises(UnsupportedError, match="kernel conv2d supports groups 1, not 5"):
-        place(example_of(Conv, "depthwise"))
+    depthwise, groups = example_of(Conv, "depthwise"), example_of(Conv, "groups")
+    with pytest.raises(UnsupportedError, match="kernel conv2d supports convolutions that are not depthwise"):
+        Conv2d.of(depthwise.layer, depthwise.shapes, depthwise.quantizations, depthwise.output, (1,))
+    with pytest.raises(UnsupportedError, match="kernel depthwise supports depthwise convolutions alone"):
+        Depthwise.of(groups.layer, groups.shapes, groups.quantizations, groups.output, (1,))
+    with pytest.raises(InputError, match="depthwise pe must be the 2 lanes of its input, not 1"):
+        place(depthwise, lanes=2, fold=Fold(1, 1))
+    with pytest.raises(InputError, match="conv2d pe must divide the 2 output channels of a group, not be 3"):
+        place(groups, fold=Fold(3, 1))
     example = example_of(Conv, "3x3")
     with pytest.raises(InputError, match="conv2d pe must be 1 to 4, not 5"):
         place(example, fold=Fold(5, 1))

@@ -137,6 +137,8 @@ class Conv(Windowed):
             conv("asymmetric padding", (2, 5, 4), 3, (3, 2), padding=(2, 0, 1, 1), stride=(2, 1)),
             conv("dilation", (3, 7, 8), 2, (1, 3), dilation=(1, 2)),
             conv("depthwise", (5, 5, 4), 5, (3, 3), groups=5),
+            conv("depthwise, strided", (4, 6, 5), 4, (3, 2), groups=4, stride=(2, 1), padding=(1, 0, 1, 1)),
+            conv("channels twice", (3, 4, 3), 6, (2, 2), groups=3),
             conv("groups", (6, 4, 4), 4, (3, 3), groups=2, padding=(1, 1, 1, 1)),
             conv("one dimension", (3, 9), 4, (3,), stride=(2,), padding=(1, 0)),
             conv("window of the whole image", (7, 4, 3), 5, (4, 3)),

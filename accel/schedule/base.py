@@ -190,6 +190,10 @@ class FoldSpace:
         The only `Fold.pe` there is, where the kernel works on the lanes of its input; ``None`` where it is free.
     macs : int
         Multipliers of each of the ``pe * simd`` units: 1, or 0 where nothing is multiplied.
+    simd : int, optional
+        The only `Fold.simd` there is, where the kernel takes a beat as it comes.
+    whole : bool
+        Whether `Fold.pe` must divide ``channels``, as those of a group.
     """
 
     positions: int
@@ -197,6 +201,8 @@ class FoldSpace:
     reduction: int
     pe: int | None = None
     macs: int = 1
+    simd: int | None = None
+    whole: bool = False
 
     def steps(self, fold: Fold) -> int:
         """Return the steps of one tensor."""

@@ -25,7 +25,9 @@ from accel.schedule.sliding import Sliding
 
 @dataclass(frozen=True, eq=False)
 class Taps:
-    """What each lane reads in each reduction step, arrays of shape (reduction_steps, simd).
+    """What each lane reads in each step of a cycle of them, arrays of shape (steps, simd).
+
+    The cycle is a tile's reduction steps where all tiles read the same, else the steps of a position.
 
     Attributes
     ----------
@@ -71,19 +73,20 @@ class Taps:
 
 @dataclass(frozen=True, eq=False)
 class Conv2d(LayerKernel):
-    """A convolution without groups, folded over ``pe`` output channels and ``simd`` elements of its reduction.
+    """A convolution, folded over ``pe`` output channels and ``simd`` elements of its reduction.
 
     The reduction is flattened in (kernel row, kernel column, channel) order, channels fastest, the order in which the
     input arrives. Step ``k`` of a position works on tile ``k // reduction_steps`` of the output channels (channels
     ``tile * pe`` onwards) and on reduction step ``k % reduction_steps`` (elements ``step * simd`` onwards); the weight
-    address is ``k``. Both folds may be ragged. A one-dimensional convolution is a one-row image.
+    address is ``k``. Both folds may be ragged. A one-dimensional convolution is a one-row image. Of groups each tile
+    belongs to one, so ``pe`` divides a group's output channels.
 
     Attributes
     ----------
     shape : (int, int, int)
         Input channels, rows, columns.
     window : Window
-    weight : int16 array, shape (M, kernel rows, kernel columns, C)
+    weight : int16 array, shape (M, kernel rows, kernel columns, C / groups)
         Zero point subtracted.
     bias : int64 array, shape (M,)
         At the accumulator's scale.
@@ -126,6 +129,7 @@ class Conv2d(LayerKernel):
         if self.capacity != pipeline.power_of_two(self.capacity):
             raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
         self.fold.check(self.kind, self.channels, self.reduction)
+        self._check_groups()
         busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
         if busy > self.reduction_steps:
             raise InputError(
@@ -133,9 +137,14 @@ class Conv2d(LayerKernel):
                 f"not every {busy}"
             )
 
+    def _check_groups(self) -> None:
+        own = self.channels // self.groups
+        if self.groups > 1 and own % self.fold.pe:
+            raise InputError(f"{self.kind} pe must divide the {own} output channels of a group, not be {self.fold.pe}")
+
     @classmethod
     def refusal(cls, layer: Layer) -> str | None:
-        return f"groups 1, not {layer.groups}" if isinstance(layer, Conv) and layer.groups != 1 else None
+        return "convolutions that are not depthwise" if isinstance(layer, Conv) and is_depthwise(layer) else None
 
     @classmethod
     def of(
@@ -156,7 +165,7 @@ class Conv2d(LayerKernel):
             raise UnsupportedError(f"kernel {cls.kind} supports {refusal}")
         weight, bias, requantize = integers_of(layer)
         kernel = layer.window.kernel
-        hwc = weight.reshape(layer.out_channels, layer.in_channels, *kernel).transpose(0, 2, 3, 1)
+        hwc = weight.reshape(layer.out_channels, -1, *kernel).transpose(0, 2, 3, 1)
         return cls.placed(
             as_image(shapes[0]), layer.window, hwc, bias, quantizations[0], output, requantize, lanes[0],
             fold or Fold(), capacity, requantizer,
@@ -167,7 +176,9 @@ class Conv2d(LayerKernel):
         assert isinstance(layer, Conv)
         _, height, width = as_image(shapes[0])
         rows, columns = layer.window.output(height, width)
-        return FoldSpace(rows * columns, layer.out_channels, layer.in_channels * math.prod(layer.kernel))
+        reduction = layer.in_channels // layer.groups * math.prod(layer.window.kernel)
+        own = layer.out_channels // layer.groups
+        return FoldSpace(rows * columns * layer.groups, own, reduction, whole=layer.groups > 1)
 
     @classmethod
     def placed(
@@ -213,8 +224,13 @@ class Conv2d(LayerKernel):
         return len(self.weight)
 
     @property
+    def groups(self) -> int:
+        """Groups of channels that do not mix."""
+        return self.shape[0] // self.weight.shape[3]
+
+    @property
     def reduction(self) -> int:
-        """Elements of one output's reduction, kernel rows * kernel columns * C."""
+        """Elements of one output's reduction, kernel rows * kernel columns * C / groups."""
         return int(self.weight[0].size)
 
     @property
@@ -235,10 +251,13 @@ class Conv2d(LayerKernel):
 
     @cached_property
     def taps(self) -> Taps:
-        """What each lane reads in each reduction step."""
+        """What each lane reads in each reduction step; of every tile where there are groups."""
         element = np.arange(self.reduction_steps * self.fold.simd, dtype=np.int64).reshape(-1, self.fold.simd)
-        channels = self.shape[0]
+        channels = self.weight.shape[3]
         tap, channel = element // channels, element % channels
+        if self.groups > 1:
+            first = np.arange(self.tiles) * self.fold.pe // (self.channels // self.groups) * channels
+            tap, channel = np.tile(tap, (self.tiles, 1)), (first[:, None, None] + channel).reshape(-1, self.fold.simd)
         row, column = tap // self.window.kernel[1], tap % self.window.kernel[1]
         offset = self.sliding.tap(row, column) + channel // self.in_lanes
         return Taps(offset, channel % self.in_lanes, row, column)
@@ -406,6 +425,11 @@ class Conv2d(LayerKernel):
             "accumulate": (pe, self.accumulator.bits),
             **requantizer_adders(self.requantizer, pe, self.total.bits, self.product_bits, self.output.bits),
         }
+
+
+def is_depthwise(layer: Conv) -> bool:
+    """Return whether every output channel has an input channel to itself, and there are several."""
+    return layer.groups == layer.in_channels == layer.out_channels > 1
 
 
 def integers_of(layer: Layer) -> tuple[NDArray[np.int16], Ints, Requantize]:

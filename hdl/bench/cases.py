@@ -11,7 +11,7 @@ from accel import beats, layers, schedule
 from accel.errors import InputError, UnsupportedError
 from accel.fixedpoint import Ints
 from accel.layers.base import Example, Shape
-from accel.schedule.base import KernelSpec, LayerKernel, Stream
+from accel.schedule.base import FoldSpace, KernelSpec, LayerKernel, Stream
 from accel.schedule.fifo import Fifo
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.fork import Fork
@@ -70,19 +70,24 @@ def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator
             space = kernel.fold_space(example.layer, example.shapes, [lanes])
         except UnsupportedError:
             continue
-        for fold, form in _folds(space.channels, space.reduction, space.pe):
+        for fold, form in _folds(space):
             try:
                 yield _layer_case(kernel, op, example, lanes, fold, form, tensors, seed)
             except UnsupportedError:
                 break
 
 
-def _folds(channels: int, reduction: int, pe: int | None) -> Iterator[tuple[Fold, str]]:
+def _folds(space: FoldSpace) -> Iterator[tuple[Fold, str]]:
     """Yield folds, ragged ones among them, each with the form of its requantiser."""
-    yield Fold(pe or 1, 1), "serial"
-    yield Fold(pe or min(2, channels), min(3, reduction)), "dsp"
-    yield Fold(pe or max(1, channels - 1), -(-reduction // 2)), "serial"
-    yield Fold(pe or channels, reduction), "dsp"
+    channels, reduction = space.channels, space.reduction
+    for pe, simd, form in (
+        (1, 1, "serial"),
+        (min(2, channels), min(3, reduction), "dsp"),
+        (max(1, channels - 1), -(-reduction // 2), "serial"),
+        (channels, reduction, "dsp"),
+    ):
+        if not space.whole or channels % pe == 0:
+            yield Fold(space.pe or pe, space.simd or simd), form
 
 
 def _layer_case(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from amaranth.hdl import Module, Shape, signed
+from amaranth.hdl import Module, Shape, Value, signed
 
 from accel.schedule import conv2d, pipeline
 from hdl.delay import cyclic, delayed
@@ -17,7 +17,7 @@ from hdl.window_kernel import WindowFrame
 
 
 class Conv2d(Kernel):
-    """A convolution as `accel.schedule.conv2d.Conv2d` lays it out, without groups, any fold.
+    """A convolution as `accel.schedule.conv2d.Conv2d` lays it out, any groups, any fold.
 
     A step multiplies ``simd`` window elements by ``pe * simd`` weights. The weight memory holds a word of all of them
     per step of a position and is read at the step's own number.
@@ -29,24 +29,22 @@ class Conv2d(Kernel):
     def elaborate(self, platform):
         m = Module()
         spec = self.spec
-        pe, simd = spec.fold.pe, spec.fold.simd
-        taps = spec.taps
-        window = spec.window
-        reads = Reads(
-            offset=taps.offset,
-            channel=taps.channel,
-            row=np.minimum(taps.row, window.kernel[0] - 1),
-            column=taps.column,
-            counts=np.ones(taps.offset.shape, np.bool_),
-        )
-        buffer = WindowBuffer(spec.inputs[0], spec.input.zero_point, spec.capacity, spec.sliding, reads, fill=0)
+        pe = spec.fold.pe
+        buffer = WindowBuffer(spec.inputs[0], spec.input.zero_point, spec.capacity, spec.sliding, self.reads(), fill=0)
         frame = WindowFrame(m, spec.schedule, buffer, self.input_0, self.output_0)
-
-        m.submodules.macs = macs = MacArray(buffer.element, spec.weight_bits, spec.accumulator.bits, pe, simd)
-        m.d.comb += [macs.elements.eq(frame.elements), macs.weights.eq(self._weights(m, frame.sequencer.issue))]
         before_sums = sum(spec.stages[stage] for stage in ("address", "read", "select", "multiply", "tree"))
         issued, first, completes = frame.accumulating(before_sums)
-        m.d.comb += [macs.valid.eq(issued), macs.first.eq(first)]
+        arrays = self.arrays(buffer, frame.elements)
+        words = self._weights(m, frame.sequencer.issue)
+        width = len(words) // len(arrays)
+        sums = []
+        for number, (macs, elements) in enumerate(arrays):
+            m.submodules["macs" if len(arrays) == 1 else f"macs_{number}"] = macs
+            m.d.comb += [
+                macs.elements.eq(elements), macs.weights.eq(words[number * width : (number + 1) * width]),
+                macs.valid.eq(issued), macs.first.eq(first),
+            ]  # fmt: skip
+            sums += [macs.sums[i] for i in range(macs.pe)]
 
         m.submodules.requantizer = requantizer = FoldedRequantizer(
             signed(spec.accumulator.bits),
@@ -59,11 +57,28 @@ class Conv2d(Kernel):
         )
         m.d.comb += [
             requantizer.load.eq(delayed(m, completes, pipeline.ACCUMULATE, "summed")),
-            requantizer.accumulators.eq(macs.sums),
+            *(requantizer.accumulators[lane].eq(total) for lane, total in enumerate(sums)),
             frame.queue.write.eq(requantizer.push),
             frame.queue.word.eq(requantizer.result),
         ]
         return m
+
+    def reads(self) -> Reads:
+        """Return what the window buffer's lanes read."""
+        taps = self.spec.taps
+        return Reads(
+            offset=taps.offset,
+            channel=taps.channel,
+            row=np.minimum(taps.row, self.spec.window.kernel[0] - 1),
+            column=taps.column,
+            counts=np.ones(taps.offset.shape, np.bool_),
+        )
+
+    def arrays(self, buffer: WindowBuffer, elements) -> list[tuple[MacArray, Value]]:
+        """Return multiply-accumulate arrays that share the channels between them, each with what it is fed."""
+        spec = self.spec
+        macs = MacArray(buffer.element, spec.weight_bits, spec.accumulator.bits, spec.fold.pe, spec.fold.simd)
+        return [(macs, Value.cast(elements))]
 
     def _weights(self, m: Module, issue):
         """Return the weights of the step whose elements are selected."""
