@@ -15,8 +15,9 @@ from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.quantize import Quantize
 from accel.network import Builder, Network
 from accel.onnx_import.graph import naming
-from accel.onnx_import.integers import Cluster, cluster_of, integer_cell, integer_layer, island, sink_moves
+from accel.onnx_import.integers import Cluster, cluster_of, integer_cell, integer_layer, island
 from accel.onnx_import.lowering import Lowering, Step
+from accel.onnx_import.reordering import reordered
 from accel.onnx_import.values import Activation, Const
 
 
@@ -131,7 +132,7 @@ class Assembler:
     def build(self) -> Network:
         """Return the network."""
         lowering = self.lowering
-        lowering.steps = sink_moves(lowering.steps, lowering.fresh, lowering.tensors)
+        lowering.steps = reordered(lowering.steps, lowering.fresh, lowering.tensors, lowering.graph.outputs)
         self._find_clusters()
         steps = _needed(self.lowering.steps, self.lowering.graph.outputs, self.clusters)
         builder = _builder(self.lowering)
@@ -214,7 +215,9 @@ class Assembler:
             builder.notes.append(f"{step.node}: runs in floating point on the host")
             _add(builder, step.name, step.layer, step.inputs, step.outputs)
             return
-        output = replace(known[0], low=min(q.low for q in known), high=max(q.high for q in known))
+        declared = self.quantizations[step.outputs[0]]
+        low, high = min(q.low for q in known), max(q.high for q in known)
+        output = replace(declared, low=max(low, declared.low), high=min(high, declared.high))
         self.quantizations[step.outputs[0]] = output
         layer = step.layer.quantized([builder.shape(t) for t in step.inputs], known, output)
         _add(builder, step.name, layer, step.inputs, step.outputs, output)

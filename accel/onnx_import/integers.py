@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,17 +12,17 @@ import numpy as np
 from accel.errors import ModelError, shown
 from accel.fixedpoint import FixedPoint, Quantization
 from accel.layers.base import Array, Layer, Shape
+from accel.layers.batch_norm import BatchNorm
 from accel.layers.clip import Clip
 from accel.layers.conv import Conv
 from accel.layers.conv_transpose import ConvTranspose
 from accel.layers.dense import Dense
 from accel.layers.elementwise import Elementwise
 from accel.layers.integer_recurrent import IntegerRecurrent
-from accel.layers.moves import Move
 from accel.layers.relu import Relu
 from accel.layers.rescale import Rescale
 from accel.onnx_import.lowering import Step
-from accel.onnx_import.values import Activation, Codes
+from accel.onnx_import.values import Codes
 
 MAX_WEIGHT_BITS = 9
 """Signed bits of a weight less its zero point; eight stored bits give nine."""
@@ -75,32 +75,6 @@ def cluster_of(quantize: Step, writers: dict[str, Step]) -> Cluster | Step | Non
     if _has_integer_form(step) and all(s is not None and s.kind == "dequantize" for s in sources):
         return Cluster(step, saturating, tuple(s.inputs[0] for s in sources if s is not None))
     return step
-
-
-def sink_moves(steps: list[Step], fresh: Callable[[str], str], tensors: dict[str, Activation]) -> list[Step]:
-    """Put layers that only move values between a DequantizeLinear and a layer that computes in front of the former.
-
-    They then move integers, and the layer that computes finds a DequantizeLinear at its input.
-    """
-    writers = {tensor: step for step in steps for tensor in step.outputs}
-    readers: dict[str, list[Step]] = {}
-    for step in steps:
-        for tensor in step.inputs:
-            readers.setdefault(tensor, []).append(step)
-    sunk: list[Step] = []
-    for step in steps:
-        source = writers.get(step.inputs[0]) if step.inputs else None
-        computed = any(reader.kind == "layer" for reader in readers.get(step.outputs[0], ()))
-        if isinstance(step.layer, Move) and source is not None and source.kind == "dequantize" and computed:
-            moved = fresh(step.outputs[0])
-            quantization = tensors[source.inputs[0]].quantization
-            tensors[moved] = replace(tensors[step.outputs[0]], name=moved, quantization=quantization)
-            real = Step(step.node, fresh(step.name), None, (moved,), step.outputs, kind="dequantize")
-            writers[step.outputs[0]] = real
-            sunk += [replace(step, inputs=source.inputs, outputs=(moved,)), real]
-        else:
-            sunk.append(step)
-    return sunk
 
 
 def _has_integer_form(step: Step) -> bool:
@@ -224,6 +198,8 @@ def _bias(step: Step, layer: Conv | ConvTranspose | Dense, scale: Array | float)
 
 def island(step: Step, quantize: Step) -> ModelError:
     """Return the refusal of floating point between quantised layers."""
+    if isinstance(step.layer, BatchNorm):
+        return ModelError(f"{step.node}: batch normalisation must be folded into the layer before it is quantised")
     return ModelError(
         f"{step.node}: floating point between quantised layers is not supported: its input must come from "
         f"DequantizeLinear and its output go through QuantizeLinear (or Relu, Clip and QuantizeLinear), "

@@ -26,7 +26,7 @@ Handler = Callable[["Site"], None]
 _handlers: dict[str, Handler] = {}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Step:
     """A layer in its place, before quantised patterns are found.
 
@@ -96,7 +96,7 @@ class Lowering:
             self.values[name] = Const(array, bits)
         for node in self.graph.nodes:
             self.readers.update(name for name in node.inputs if name)
-            self._names.update(node.outputs)
+            self._names.update(node.outputs, (node.name,))
         self.readers.update(self.graph.outputs)
         self._names.update(i.name for i in self.graph.inputs)
 
@@ -141,8 +141,11 @@ class Lowering:
             self.writers[result.name] = step
 
     def remove(self, step: Step) -> None:
-        """Take out a step that has become part of another; it is among the last few."""
-        self.steps.remove(step)
+        """Take out a step that has become part of another."""
+        index = len(self.steps) - 1
+        while self.steps[index] is not step:  # it is among the last
+            index -= 1
+        del self.steps[index]
 
     def rename(self, step: Step, output: str) -> None:
         """Give the one tensor that ``step`` writes the model's name ``output``."""

@@ -210,3 +210,13 @@ def moves() -> onnx.ModelProto:
     x = s.q(s.op("Mul", s.q(parts, 0.06, 0), s.q(f"{parts}_1", 0.06, 0)), 0.11, 0)
     x = s.q(s.op("MatMul", x, s.q(s.op("Transpose", x, perm=[0, 1, 3, 2]), 0.11, 0)), 1.7, 3)
     return s.model(x)
+
+
+def late_saturation() -> onnx.ModelProto:
+    s = Quantized()
+    x = s.q(s.op("Conv", s.q(s.input("x", "n", 2, 6, 6)), s.w(4, 2, 3, 3)), 0.07, 3)
+    pooled = s.op("MaxPool", s.op("Relu", x), kernel_shape=[2, 2], strides=[2, 2])
+    pooled = s.q(pooled, 0.06, -128)
+    mean = s.op("Flatten", s.op("GlobalAveragePool", s.op("Relu", x)))
+    clipped = s.op("Pad", s.op("Clip", x, s.const(-1), s.const(2)), s.const([0, 0, 0, 1, 0, 0, 1, 0], "int64"))
+    return s.model(pooled, s.q(mean, 0.03, -100), s.q(s.op("Transpose", clipped, perm=[0, 2, 3, 1]), 0.05, 0))
