@@ -15,4 +15,10 @@ MAX_DATA_BYTES = 4 * 10**9
 MAX_NAME_CHARACTERS = 1024
 """Characters of one name in a model."""
 MAX_FOLDED_ELEMENTS = 2**24
-"""Elements that folding a constant may produce, unless its operands together have more."""
+"""Elements that folding one constant may make, unless its operands together have more; of all of them, see below."""
+MAX_FOLDED_SHARE = 8
+"""All folded constants together may have `MAX_FOLDED_ELEMENTS` and so many times the elements that the model stores."""
+MAX_STEP = 2**31 - 1
+"""The largest kernel, stride, dilation or padding of a window."""
+MAX_SHAPES_BYTES = 10**7
+"""Bytes of a table of layer shapes."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from accel.errors import InputError, ModelError, did_you_mean, shown
 from accel.layers.conv import Conv
-from accel.limits import MAX_ELEMENTS, MAX_NODES
+from accel.limits import MAX_ELEMENTS, MAX_NODES, MAX_SHAPES_BYTES
 from accel.network import Builder, Network
 
 COLUMNS = (
@@ -25,8 +25,6 @@ COLUMNS = (
 """The columns every table must have, in any order; capitals and spaces around do not matter."""
 OPTIONAL_COLUMNS = {"padding": 0, "groups": 1}
 """Columns a table may have, and what their absence means; padding is the same on all four sides."""
-MAX_SHAPES_BYTES = 10**7
-"""Bytes of a table."""
 
 
 def load_shapes(path: str | Path) -> Network:
@@ -46,7 +44,7 @@ def load_shapes(path: str | Path) -> Network:
         raise InputError(f"shapes file {shown(path)} cannot be read: {error.strerror}") from None
     if len(data) > MAX_SHAPES_BYTES:
         raise InputError(
-            f"shapes file {shown(path)} must be at most {MAX_SHAPES_BYTES:,} bytes (accel.shapes_csv.MAX_SHAPES_BYTES)"
+            f"shapes file {shown(path)} must be at most {MAX_SHAPES_BYTES:,} bytes (accel.limits.MAX_SHAPES_BYTES)"
         )
     try:
         text = data.decode("utf-8-sig")
@@ -122,10 +120,14 @@ def _add(builder: Builder, columns: list[str], row: list[str]) -> None:
         stride=(stride, stride), padding=(pad,) * 4, groups=values["groups"], has_bias=False,
     )  # fmt: skip
     ifmap = (values["channels"], values["ifmap height"], values["ifmap width"])
-    for what, shape in ("ifmap", ifmap), ("filters", conv.weight_shapes()["weight"]), ("ofmap", conv.infer([ifmap])[0]):
-        if math.prod(shape) > MAX_ELEMENTS:
-            raise ModelError(
-                f"{what} must have at most {MAX_ELEMENTS:,} elements (accel.limits.MAX_ELEMENTS), "
-                f"not {math.prod(shape):,}"
-            )
+    for what, shape in ("ifmap", ifmap), ("filters", conv.weight_shapes()["weight"]):
+        _check_elements(what, shape)
+    _check_elements("ofmap", conv.infer([ifmap])[0])
     builder.output(builder.add(conv, builder.input(f"{name}.ifmap", ifmap), name=name))
+
+
+def _check_elements(what: str, shape: tuple[int, ...]) -> None:
+    if math.prod(shape) > MAX_ELEMENTS:
+        raise ModelError(
+            f"{what} must have at most {MAX_ELEMENTS:,} elements (accel.limits.MAX_ELEMENTS), not {math.prod(shape):,}"
+        )

@@ -1,6 +1,8 @@
 """Every layer type against loops written from its mathematical definition: exact in integers, close in float."""
 
+import itertools
 import math
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -11,6 +13,8 @@ from accel.errors import AccelError, ModelError, UnsupportedError
 from accel.fixedpoint import Quantization
 from accel.layers import registry
 from accel.layers.base import Example, Layer
+from accel.layers.lrn import LRN
+from accel.layers.max_pool import MaxPool
 from accel.work import Kind
 
 SAMPLES = 4
@@ -449,6 +453,40 @@ def test_a_transpose_that_only_moves_axes_of_length_one_is_layout():
 def test_a_clip_whose_bounds_cross_gives_the_upper_one():
     clip = registry()["Clip"](low=2.0, high=-1.0)
     assert clip.forward([np.float32([[-3, 0, 5]])])[0].tolist() == [[-1, -1, -1]]
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_taps_inside_are_counted_one_by_one(padded: bool):
+    for kernel, stride, before, after, dilation, size in itertools.product(
+        (1, 3), (1, 2, 4), (0, 2), (0, 3), (1, 2), (4, 7)
+    ):
+        pool = MaxPool(
+            kernel=(kernel,), stride=(stride,), padding=(before, after), dilation=(dilation,), ceil_mode=True
+        )
+        if before + size + after < (kernel - 1) * dilation + 1:
+            continue
+        low, high = (-before, size + after) if padded else (0, size)
+        _, counts = pool.taps_inside(1, size, padded=padded)
+        starts = [i * stride - before for i in range(len(counts))]
+        taps = [[start + t * dilation for t in range(kernel)] for start in starts]
+        assert counts.tolist() == [sum(low <= tap < high for tap in row) for row in taps]
+
+
+def test_a_wide_window_takes_no_more_memory_than_its_positions():
+    pool = MaxPool(kernel=(200_000,))
+    tracemalloc.start()
+    assert pool.infer([(1, 400_000)]) == ((1, 200_001),)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+
+
+def test_lrn_sums_no_more_channels_than_there_are():
+    x = np.random.default_rng(0).standard_normal((1, 3, 2, 2), dtype=np.float32)
+    for size in (5, 6, 10**9, 10**9 + 1):
+        scale = 1 + 0.5 / size * (x.astype(np.float64) ** 2).sum(axis=1, keepdims=True)
+        got = LRN(size=size, alpha=0.5).forward((x,))[0]
+        np.testing.assert_allclose(got[:, 1], (x / scale**0.75)[:, 1], rtol=1e-6)  # the middle channel sees all
+        assert np.isfinite(got).all()
 
 
 @pytest.mark.parametrize("op", registry())

@@ -14,6 +14,7 @@ from accel.fixedpoint import Ints, Quantization
 from accel.layers.arithmetic import INT4, UINT8, contraction_requantize, exact_matmul, integer_example
 from accel.layers.base import Array, Example, Shape, only, positive
 from accel.layers.window import Window, Windowed, as_image
+from accel.limits import MAX_ELEMENTS
 from accel.work import Kind, Work
 
 
@@ -93,6 +94,11 @@ class ConvTranspose(Windowed):
         p, q = rows - top - bottom, columns - left - right
         if p < 1 or q < 1:
             raise ModelError(f"ConvTranspose padding must leave some output, not {p}x{q}")
+        if rows * columns > MAX_ELEMENTS:
+            raise ModelError(
+                f"ConvTranspose output must have at most {MAX_ELEMENTS:,} positions before padding is cut off "
+                f"(accel.limits.MAX_ELEMENTS), not {rows * columns:,}"
+            )
         return p, q
 
     def work(self, shapes: Sequence[Shape]) -> tuple[Work, ...]:

@@ -55,11 +55,11 @@ class LRN(Layer):
 
     def forward(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         x = inputs[0]
-        before = (self.size - 1) // 2
-        after = self.size - 1 - before
-        squares = np.pad(x.astype(np.float64) ** 2, ((0, 0), (before, after), *[(0, 0)] * (x.ndim - 2)))
         channels = x.shape[1]
-        total = np.add.reduce([squares[:, i : i + channels] for i in range(self.size)])
+        before = min((self.size - 1) // 2, channels - 1)  # beyond the channels there are only zeros
+        after = min(self.size // 2, channels - 1)
+        squares = np.pad(x.astype(np.float64) ** 2, ((0, 0), (before, after), *[(0, 0)] * (x.ndim - 2)))
+        total = np.add.reduce([squares[:, i : i + channels] for i in range(before + after + 1)])
         return ((x / (self.k + self.alpha / self.size * total) ** self.beta).astype(x.dtype),)
 
     @classmethod

@@ -58,9 +58,10 @@ class Pool(Windowed):
         for axis, (size, positions) in enumerate(zip((height, width), window.output(height, width), strict=True)):
             before, after = own.padding[axis], own.padding[axis + 2]
             first = np.arange(positions) * window.stride[axis] - before
-            taps = first[:, None] + np.arange(window.kernel[axis]) * window.dilation[axis]
             low, high = (-before, size + after) if padded else (0, size)
-            counts.append(((taps >= low) & (taps < high)).sum(axis=1))
+            # Tap t stands at first + t * dilation: how many are below high, less how many are below low.
+            below = [np.clip(-((first - end) // window.dilation[axis]), 0, window.kernel[axis]) for end in (high, low)]
+            counts.append(below[0] - below[1])
         return counts[0], counts[1]
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:

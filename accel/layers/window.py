@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from accel.errors import ModelError
 from accel.layers.base import Array, Layer, Shape, positive
+from accel.limits import MAX_ELEMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Window:
         Raises
         ------
         ModelError
-            If the padded input is smaller than the window.
+            If the padded input is smaller than the window, or larger than a tensor may be.
         """
         top, left, bottom, right = self.padding
         rows = height + top + bottom - self.span[0]
@@ -63,6 +64,12 @@ class Window:
             raise ModelError(
                 f"a window of {self.span[0]}x{self.span[1]} must fit its padded input, "
                 f"not {height + top + bottom}x{width + left + right}"
+            )
+        positions = (height + top + bottom) * (width + left + right)
+        if positions > MAX_ELEMENTS:
+            raise ModelError(
+                f"a padded input must have at most {MAX_ELEMENTS:,} positions (accel.limits.MAX_ELEMENTS), "
+                f"not {positions:,}"
             )
         return rows // self.stride[0] + 1, columns // self.stride[1] + 1
 
