@@ -32,11 +32,12 @@ def _drop_identities(network: Network) -> Network:
     nodes: list[Node] = []
     notes: list[str] = []
     renamed: dict[str, str] = {}
+    outer, outputs = {*network.inputs, *network.outputs}, set(network.outputs)
     for node in network:
         sources = tuple(instead.get(name, name) for name in node.inputs)
         drop = isinstance(node.layer, Identity)
-        if drop and node.outputs[0] in network.outputs:
-            drop = sources[0] not in network.inputs and sources[0] not in network.outputs and sources[0] not in renamed
+        if drop and node.outputs[0] in outputs:
+            drop = sources[0] not in outer and sources[0] not in renamed
             if drop:
                 renamed[sources[0]] = node.outputs[0]
         if drop:
@@ -60,12 +61,13 @@ def _fold_batch_norms(network: Network) -> Network:
     nodes: list[Node] = []
     notes: list[str] = []
     writer: dict[str, int] = {}
+    outputs = set(network.outputs)
     for node in network:
         at = writer.get(node.inputs[0]) if node.inputs else None
         if isinstance(node.layer, BatchNorm) and at is not None:
             before = nodes[at]
             source = node.inputs[0]
-            if readers[source] == 1 and source not in network.outputs:
+            if readers[source] == 1 and source not in outputs:
                 layer = absorb(before.layer, node.layer, len(network.tensors[source].shape))
                 if layer is not None:
                     nodes[at] = replace(before, layer=layer, outputs=node.outputs)

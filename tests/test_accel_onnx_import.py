@@ -1,5 +1,7 @@
 """Import held against onnxruntime, one small model at a time."""
 
+import time
+
 import numpy as np
 import onnx
 import pytest
@@ -8,6 +10,7 @@ from accel import reference, shipped
 from accel.network import Network
 from accel.onnx_import import load
 from benchmarks.import_samples import models
+from benchmarks.import_samples.sketch import Sketch
 
 ort = pytest.importorskip("onnxruntime")
 
@@ -149,3 +152,19 @@ def test_dimensions_are_bound_by_name_or_by_input_and_axis():
     dims[2].dim_param = dims[3].dim_param = "side"
     assert load(model, dims={"side": 6}).macs == load(models()["floats.branches"]).macs
     assert load(model, dims={"x.2": 6, "x.3": 12}).macs == 2 * load(models()["floats.branches"]).macs
+
+
+def test_an_open_batch_does_not_count_against_the_limit():
+    s = Sketch()
+    network = load(s.model(s.op("Relu", s.op("Reshape", s.input("x", "n", 2, 2**29), s.const([0, -1], "int64")))))
+    assert network.tensors["x"].shape == (2, 2**29)
+
+
+@pytest.mark.parametrize("op", ["Identity", "Relu"])
+def test_many_outputs_take_time_in_proportion(op):
+    s = Sketch()
+    s.input("x", "n", 4)
+    names = [s.op(op, "x") for _ in range(20_000)]
+    begin = time.process_time()
+    assert len(load(s.model(*names)).outputs) == 20_000
+    assert time.process_time() - begin < 10  # 4 s alone; minutes if every output looked at every other

@@ -71,6 +71,8 @@ def _add(
 def _name_outputs(lowering: Lowering) -> None:
     """Make every graph output a tensor of its own name, renaming where layers were dropped in front of it."""
     inputs = {i.name for i in lowering.graph.inputs}
+    outputs = set(lowering.graph.outputs)
+    makers = {tensor: node for node in lowering.graph.nodes for tensor in node.outputs}
     renamed: dict[str, str] = {}
     for name in lowering.graph.outputs:
         value = lowering.values[name]
@@ -79,8 +81,8 @@ def _name_outputs(lowering: Lowering) -> None:
         source = renamed.get(value.name, value.name)
         if source == name:
             continue
-        if source in inputs or source in lowering.graph.outputs:
-            node = next((n for n in lowering.graph.nodes if name in n.outputs), lowering.graph.nodes[0])
+        if source in inputs or source in outputs:
+            node = makers[name]
             step = Step(node, lowering.fresh(node.name), Identity(), (source,), (name,))
             lowering.append(step, replace(value, name=name))
         else:

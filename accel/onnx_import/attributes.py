@@ -28,7 +28,10 @@ def checked_text(text: str | bytes, what: str) -> str:
     if isinstance(text, bytes):
         raise ModelError(f"{what} must be text in UTF-8")
     if len(text) > MAX_NAME_CHARACTERS:
-        raise ModelError(f"{what} must have at most {MAX_NAME_CHARACTERS:,} characters, not {len(text):,}")
+        raise ModelError(
+            f"{what} must have at most {MAX_NAME_CHARACTERS:,} characters (accel.limits.MAX_NAME_CHARACTERS), "
+            f"not {len(text):,}"
+        )
     if not text.isprintable():
         raise ModelError(f"{what} must be printable, not {shown(text)}")
     return text

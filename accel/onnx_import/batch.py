@@ -142,14 +142,18 @@ def bound_shapes(
         raise ModelError(f"graph inputs must agree on the batch size, not {sorted(sizes)}")
     dynamic = not sizes and any(axis is not None for axis in axes.values())
     batch = _unused_prime(graph) if dynamic else sizes.pop() if sizes else 1
-    shapes = {i.name: _shape(i, axes[i.name], batch, dims) for i in graph.inputs}
+    shapes = {i.name: _shape(i, axes[i.name], batch, dims, dynamic) for i in graph.inputs}
     return shapes, batch, dynamic
 
 
-def _shape(declared: GraphInput, batch_axis: int | None, batch: int, dims: Mapping[str, int]) -> tuple[int, ...]:
+def _shape(
+    declared: GraphInput, batch_axis: int | None, batch: int, dims: Mapping[str, int], dynamic: bool
+) -> tuple[int, ...]:
     shape = [batch if axis == batch_axis else _bound(declared, axis, dims) for axis in range(len(declared.dims))]
     sizes = tuple(size for size in shape if isinstance(size, int))
-    return checked_dims(sizes, f"graph input {shown(declared.name)}", smallest=1)
+    counted = tuple(1 if dynamic and axis == batch_axis else size for axis, size in enumerate(sizes))
+    checked_dims(counted, f"graph input {shown(declared.name)}", smallest=1)
+    return sizes
 
 
 def _bound(declared: GraphInput, axis: int, dims: Mapping[str, int]) -> int | str:

@@ -80,9 +80,13 @@ class Call:
     def room(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Return ``shape`` if a result of that shape is within the limits."""
         dims = checked_dims(tuple(int(d) for d in shape), "a folded constant")
-        limit = max(MAX_FOLDED_ELEMENTS, sum(a.size for a in self.operands if a is not None))
+        # An operand that is given twice counts once, or constants could double themselves.
+        limit = max(MAX_FOLDED_ELEMENTS, sum({id(a): a.size for a in self.operands if a is not None}.values()))
         if math.prod(dims) > limit:
-            raise ModelError(f"a folded constant must have at most {limit:,} elements, not {math.prod(dims):,}")
+            raise ModelError(
+                f"a folded constant must have at most {limit:,} elements (accel.limits.MAX_FOLDED_ELEMENTS, or what "
+                f"its operands have), not {math.prod(dims):,}"
+            )
         return dims
 
     def together(self) -> list[Array]:
@@ -135,6 +139,7 @@ def _concat(call: Call) -> list[Array]:
     rests = {(a.ndim, a.shape[:axis], a.shape[axis + 1 :]) for a in arrays}
     if len(rests) != 1:
         raise ModelError("Concat inputs must have the same shape except along the axis")
+    call.room((*arrays[0].shape[:axis], sum(a.shape[axis] for a in arrays), *arrays[0].shape[axis + 1 :]))
     return [np.concatenate(arrays, axis)]
 
 
@@ -178,12 +183,17 @@ def _expand(call: Call) -> list[Array]:
 
 def _range(call: Call) -> list[Array]:
     start, limit, delta = (call[i] for i in range(3))
-    if not start.size == limit.size == delta.size == 1 or start.dtype.kind not in "iuf":
-        raise ModelError("Range must have three numbers")
+    if not start.size == limit.size == delta.size == 1 or start.dtype.kind not in "if":
+        raise ModelError("Range must have three signed numbers")
+    if not start.dtype == limit.dtype == delta.dtype:
+        raise ModelError(f"Range must have numbers of one type, not {start.dtype}, {limit.dtype}, {delta.dtype}")
     first, last, step = (v.reshape(()).item() for v in (start, limit, delta))
     if step == 0 or not all(math.isfinite(v) for v in (first, last, step)):
         raise ModelError("Range must have finite numbers and a step other than zero")
-    count = max(0, math.ceil((last - first) / step))
+    steps = (last - first) / step
+    if not math.isfinite(steps):
+        raise ModelError("Range must have a finite number of steps")
+    count = max(0, math.ceil(steps))
     call.room((count,))
     return [(first + step * np.arange(count)).astype(start.dtype)]
 
@@ -234,10 +244,12 @@ def _divide(a: Array, b: Array) -> Array:
     return (quotient * np.sign(a) * np.sign(b)).astype(a.dtype)
 
 
-def _elementwise(function: Callable[..., Array]) -> Callable[[Call], list[Array]]:
+def _elementwise(function: Callable[..., Array], count: int) -> Callable[[Call], list[Array]]:
     def apply(call: Call) -> list[Array]:
         arrays = call.together()
-        if not arrays or any(a.dtype.kind not in "iufb" for a in arrays):
+        if len(arrays) != count:
+            raise ModelError(f"the operator must have {count} inputs, not {len(arrays)}")
+        if any(a.dtype.kind not in "iufb" for a in arrays):
             raise ModelError("the operands must be numbers")
         with np.errstate(all="ignore"):
             return [np.asarray(function(*arrays))]
@@ -249,13 +261,11 @@ def _same(function: Callable[..., Array], count: int, kinds: str = "iuf") -> Cal
     """Return the fold of an operator on ``count`` operands whose result has the first operand's type."""
 
     def typed(*arrays: Array) -> Array:
-        if len(arrays) != count:
-            raise ModelError(f"the operator must have {count} inputs, not {len(arrays)}")
         if any(a.dtype.kind not in kinds for a in arrays):
             raise ModelError(f"the operands must be numbers, not {', '.join(str(a.dtype) for a in arrays)}")
         return np.asarray(function(*arrays)).astype(arrays[0].dtype)
 
-    return _elementwise(typed)
+    return _elementwise(typed, count)
 
 
 def _pick(function: Callable[..., Array]) -> Callable[[Call], list[Array]]:
@@ -296,9 +306,9 @@ def _clip(call: Call) -> list[Array]:
     low, high = clip_bounds(call)
     result = call[0]
     if low is not None:
-        result = np.maximum(result, low.astype(result.dtype))
+        result = np.maximum(result, low)
     if high is not None:
-        result = np.minimum(result, high.astype(result.dtype))
+        result = np.minimum(result, high)
     return [result]
 
 
@@ -308,9 +318,15 @@ def clip_bounds(call: Call) -> tuple[Array | None, Array | None]:
         low, high = call.get(1), call.get(2)
     else:
         low, high = (np.float32(call.attributes.real(n, d)) for n, d in (("min", -3.4e38), ("max", 3.4e38)))
+    clipped = call.get(0)
+    if call.opset < 11 and clipped is not None and clipped.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            low, high = (None if bound is None else bound.astype(clipped.dtype) for bound in (low, high))
     for bound in (low, high):
         if bound is not None and (np.size(bound) != 1 or np.isnan(bound).any()):
             raise ModelError("Clip bounds must be numbers")
+        if bound is not None and clipped is not None and bound.dtype != clipped.dtype:
+            raise ModelError(f"Clip bounds must be {clipped.dtype}, as what they bound, not {bound.dtype}")
     return (
         None if low is None else np.asarray(low).reshape(()),
         None if high is None else np.asarray(high).reshape(()),
@@ -335,15 +351,15 @@ FOLDS: dict[str, Callable[[Call], list[Array]]] = {
     "Concat": _concat,
     "ConstantOfShape": _constant_of_shape,
     "Div": _same(_divide, 2),
-    "Equal": _elementwise(np.equal),
+    "Equal": _elementwise(np.equal, 2),
     "Exp": _same(np.exp, 1, "f"),
     "Expand": _expand,
     "Flatten": _flatten,
     "Floor": _same(np.floor, 1, "f"),
     "Gather": _gather,
-    "Greater": _elementwise(np.greater),
+    "Greater": _elementwise(np.greater, 2),
     "Identity": lambda call: [call[0]],
-    "Less": _elementwise(np.less),
+    "Less": _elementwise(np.less, 2),
     "Log": _same(np.log, 1, "f"),
     "Max": _pick(np.maximum),
     "Min": _pick(np.minimum),

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accel.errors import ModelError
+from accel.limits import MAX_STEP
 from accel.onnx_import.attributes import Attributes
 from accel.onnx_import.lowering import Site
 from accel.onnx_import.values import Activation
-
-LARGEST_STEP = 2**31 - 1
-"""Largest kernel, stride, dilation or padding; beyond it nothing sensible follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,6 @@ def _entries(values: tuple[int, ...] | None, default: tuple[int, ...], what: str
         return default
     if len(values) != len(default):
         raise ModelError(f"{what} must have {len(default)} entries, not {len(values)}")
-    if any(not smallest <= v <= LARGEST_STEP for v in values):
-        raise ModelError(f"{what} must lie in [{smallest}, {LARGEST_STEP}], not {values}")
+    if any(not smallest <= v <= MAX_STEP for v in values):
+        raise ModelError(f"{what} must lie in [{smallest}, {MAX_STEP}] (accel.limits.MAX_STEP), not {values}")
     return values

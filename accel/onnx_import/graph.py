@@ -113,7 +113,9 @@ def graph_of(source: Source) -> Graph:
     model = source.model
     proto = model.graph
     if len(proto.node) > MAX_NODES:
-        raise ModelError(f"a graph must have at most {MAX_NODES:,} nodes, not {len(proto.node):,}")
+        raise ModelError(
+            f"a graph must have at most {MAX_NODES:,} nodes (accel.limits.MAX_NODES), not {len(proto.node):,}"
+        )
     if model.functions:
         raise ModelError("a model must not define functions of its own; inline them with onnx.inliner")
     if proto.sparse_initializer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+import numpy as np
 import onnx
 
 from accel.errors import ModelError, shown
@@ -37,12 +38,12 @@ def imported(source: str | os.PathLike[str] | bytes | onnx.ModelProto, dims: Map
 
 
 def _input(declared: GraphInput, shape: tuple[int, ...], batch_axis: int | None) -> Activation:
-    if declared.dtype.kind == "f":
+    if declared.dtype == np.float32:
         return Activation(declared.name, shape, batch_axis)
     if declared.dtype.kind in "iu" and declared.bits <= 16:
         unscaled = Quantization(1.0, 0, declared.bits, declared.dtype.kind == "i")
         return Activation(declared.name, shape, batch_axis, unscaled)
     raise ModelError(
-        f"graph input {shown(declared.name)} must hold real numbers, or integers of at most 16 bits, "
+        f"graph input {shown(declared.name)} must hold float32 numbers, or integers of at most 16 bits, "
         f"not {declared.dtype}"
     )

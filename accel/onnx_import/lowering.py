@@ -16,7 +16,7 @@ from accel.errors import ModelError, did_you_mean, shown
 from accel.fixedpoint import Quantization
 from accel.layers.base import Layer
 from accel.layers.reshape import Reshape
-from accel.limits import MAX_ELEMENTS
+from accel.limits import MAX_ELEMENTS, MAX_FOLDED_ELEMENTS, MAX_FOLDED_SHARE
 from accel.onnx_import.constants import folded
 from accel.onnx_import.folding import FOLDS, Call
 from accel.onnx_import.graph import Graph, RawNode, naming
@@ -77,6 +77,10 @@ class Lowering:
         Which step writes a tensor of the network.
     unscaled : set of str
         Tensors of integers that are graph inputs, or moved from them, whose scale no node has given yet.
+    folded : int
+        Elements of the constants that folding has made so far.
+    stored : int
+        Elements of the constants that the model itself holds.
     """
 
     graph: Graph
@@ -89,11 +93,14 @@ class Lowering:
     notes: list[str] = field(default_factory=list[str])
     writers: dict[str, Step] = field(default_factory=dict[str, Step])
     unscaled: set[str] = field(default_factory=set[str])
+    folded: int = 0
+    stored: int = 0
     _names: set[str] = field(default_factory=set[str])
 
     def __post_init__(self) -> None:
         for name, (array, bits) in self.graph.constants.items():
             self.values[name] = Const(array, bits)
+            self.stored += array.size
         for node in self.graph.nodes:
             self.readers.update(name for name in node.inputs if name)
             self._names.update(node.outputs, (node.name,))
@@ -130,13 +137,28 @@ class Lowering:
                 self.tensors[name] = replace(self.tensors[name], quantization=quantization)
                 waiting += self.writers[name].inputs if name in self.writers else ()
 
+    def define(self, name: str, const: Const) -> None:
+        """Make a tensor of the model a constant; all that folding makes is bounded, views of others excepted."""
+        if const.array.base is None:
+            self.folded += const.array.size
+        limit = MAX_FOLDED_ELEMENTS + MAX_FOLDED_SHARE * self.stored
+        if self.folded > limit:
+            raise ModelError(
+                f"folding must make at most {limit:,} elements in all (accel.limits.MAX_FOLDED_ELEMENTS, and "
+                f"MAX_FOLDED_SHARE times those the model stores), not {self.folded:,}"
+            )
+        self.values[name] = const
+
     def append(self, step: Step, *results: Activation) -> None:
         """Append a step that writes ``results``."""
         self.steps.append(step)
         for result in results:
             elements = math.prod(result.sample)
             if elements > MAX_ELEMENTS:
-                raise ModelError(f"a tensor must have at most {MAX_ELEMENTS:,} elements, not {elements:,}")
+                raise ModelError(
+                    f"a tensor must have at most {MAX_ELEMENTS:,} elements (accel.limits.MAX_ELEMENTS), "
+                    f"not {elements:,}"
+                )
             self.tensors[result.name] = result
             self.writers[result.name] = step
 
@@ -172,14 +194,20 @@ class Lowering:
         if site.is_constant and node.op in FOLDS:
             first = site.optional(0)
             consts = folded(node, site.call(), first if isinstance(first, Const) else None)
-            self.values.update((name, const) for name, const in zip(node.outputs, consts, strict=False) if name)
+            for name, const in zip(node.outputs, consts, strict=False):
+                self.define(name, const)
             node.attributes.finish()
             return
         handler = handlers().get(node.op)
         if handler is None:
             raise ModelError(f"this operator is not supported{did_you_mean(node.op, sorted(handlers()))}")
+        if not node.inputs:
+            raise ModelError("input 1 must be given")
         handler(site)
         node.attributes.finish()
+        for name in node.outputs:
+            if self.readers[name] and name not in self.values:
+                raise ModelError(f"its output {shown(name)} is not supported")
 
 
 def lowers(*ops: str) -> Callable[[Handler], Handler]:
@@ -348,7 +376,7 @@ class Site:
 
     def define(self, value: Const, output: int = 0) -> None:
         """Make an output a constant."""
-        self.lowering.values[self.node.outputs[output]] = value
+        self.lowering.define(self.node.outputs[output], value)
 
     def note(self, text: str) -> None:
         """Add a line to the network's notes."""

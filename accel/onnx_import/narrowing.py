@@ -16,6 +16,9 @@ from accel.onnx_import.values import Activation, bits_of
 
 def narrow(site: Site, x: Activation, low: NDArray[Any] | None, high: NDArray[Any] | None) -> None:
     """Make integers ``x`` as narrow as the bounds say, and drop the Clip."""
+    for bound in (low, high):
+        if bound is not None and bound.dtype.kind not in "iu":
+            raise ModelError(f"the bounds of integers must be integers, not {bound.dtype}")
     old = site.lowering.quantization(x)
     lowest = old.low if low is None else max(old.low, int(low))
     highest = old.high if high is None else min(old.high, int(high))

@@ -49,7 +49,9 @@ def read(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> Source:
     if isinstance(source, onnx.ModelProto):
         size = source.ByteSize()
         if size > MAX_MODEL_BYTES:
-            raise ModelError(f"a model must have at most {MAX_MODEL_BYTES:,} bytes, not {size:,}")
+            raise ModelError(
+                f"a model must have at most {MAX_MODEL_BYTES:,} bytes (accel.limits.MAX_MODEL_BYTES), not {size:,}"
+            )
         return Source(source, None, "")
     if isinstance(source, bytes):
         return Source(_parse(source, "the model"), None, "")
@@ -64,7 +66,8 @@ def _bytes_of(path: Path) -> bytes:
             raise InputError(f"a model must be a file, and {shown(path)} is not one")
         if status.st_size > MAX_MODEL_BYTES:
             raise ModelError(
-                f"a model must have at most {MAX_MODEL_BYTES:,} bytes, and {shown(path)} has {status.st_size:,}"
+                f"a model must have at most {MAX_MODEL_BYTES:,} bytes (accel.limits.MAX_MODEL_BYTES), and "
+                f"{shown(path)} has {status.st_size:,}"
             )
         return path.read_bytes()
     except ValueError:  # a null byte in the path
@@ -80,7 +83,7 @@ def _parse(data: bytes, what: str) -> onnx.ModelProto:
     except DecodeError:
         raise ModelError(
             f"{what} is not an ONNX model: its bytes do not parse (truncated, or messages nested deeper than "
-            f"{MAX_DEPTH})"
+            f"{MAX_DEPTH}, accel.limits.MAX_DEPTH)"
         ) from None
     if not model.HasField("graph"):
         raise ModelError(f"{what} is not an ONNX model: it has no graph")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from accel.errors import ModelError
 from accel.onnx_import.attributes import Attributes
-from accel.onnx_import.tensors import checked_dims
+from accel.onnx_import.tensors import checked_rank
 
 
 def axis_of(axis: int, rank: int) -> int:
@@ -43,7 +43,8 @@ def reshaped(shape: Sequence[int], target: Sequence[int], allow_zero: bool = Fal
         dims[dims.index(-1)] = total // rest
     if math.prod(dims) != total:
         raise ModelError(f"Reshape cannot make {tuple(target)} of a tensor of shape {tuple(shape)}")
-    return checked_dims(tuple(dims), "a Reshape target")
+    checked_rank(len(dims), "a Reshape target")
+    return tuple(dims)
 
 
 def slices(
@@ -68,6 +69,7 @@ def slices(
 def unsqueezed(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
     """Return ``shape`` with axes of size one inserted where the result has ``axes``."""
     rank = len(shape) + len(axes)
+    checked_rank(rank, "what Unsqueeze makes")
     where = axes_of(axes, rank)
     rest = iter(shape)
     return tuple(1 if axis in where else next(rest) for axis in range(rank))

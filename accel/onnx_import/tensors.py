@@ -101,7 +101,10 @@ class TensorReader:
         needed = (count * element.bits + 7) // 8
         self.total_bytes += needed
         if self.total_bytes > MAX_MODEL_BYTES:
-            raise ModelError(f"the model's constants must have at most {MAX_MODEL_BYTES:,} bytes together")
+            raise ModelError(
+                f"the model's constants must have at most {MAX_MODEL_BYTES:,} bytes together "
+                "(accel.limits.MAX_MODEL_BYTES)"
+            )
         if tensor.data_location == _T.EXTERNAL:
             return _decode(self._external(tensor, what, needed), element, dims), element.bits
         if tensor.HasField("raw_data"):
@@ -146,13 +149,21 @@ class TensorReader:
 
 def checked_dims(dims: tuple[int, ...], what: str, *, smallest: int = 0) -> tuple[int, ...]:
     """Return ``dims`` if they are within the limits, or refuse ``what``."""
-    if len(dims) > MAX_RANK:
-        raise ModelError(f"{what} must have at most {MAX_RANK} axes, not {len(dims)}")
+    checked_rank(len(dims), what)
     if any(d < smallest for d in dims):
         raise ModelError(f"{what} must have dimensions of at least {smallest}, not {dims}")
-    if math.prod(dims) > MAX_ELEMENTS:
-        raise ModelError(f"{what} must have at most {MAX_ELEMENTS:,} elements, not {math.prod(dims):,}")
+    elements = math.prod(d for d in dims if d)  # numpy counts like this, a dimension of zero or not
+    if elements > MAX_ELEMENTS:
+        raise ModelError(
+            f"{what} must have at most {MAX_ELEMENTS:,} elements (accel.limits.MAX_ELEMENTS), not {elements:,}"
+        )
     return dims
+
+
+def checked_rank(rank: int, what: str) -> None:
+    """Refuse ``what`` if it has too many axes."""
+    if rank > MAX_RANK:
+        raise ModelError(f"{what} must have at most {MAX_RANK} axes (accel.limits.MAX_RANK), not {rank}")
 
 
 def _count(text: str, what: str, key: str) -> int:

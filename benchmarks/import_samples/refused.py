@@ -63,13 +63,38 @@ def _changed(
     return _saved(name, fragment, model)
 
 
-def _op(name: str, fragment: str, op_type: str, *inputs: Any, shape: tuple[Any, ...] = ("n", 3, 8, 8), opset: int = 17,
-        domain: str = "", outputs: int = 1, **attributes: Any) -> Case:  # fmt: skip
-    """Return a case of one node on a graph input ``x``; arrays among ``inputs`` become initialisers."""
+def _op(
+    name: str,
+    fragment: str,
+    op_type: str,
+    *inputs: Any,
+    shape: tuple[Any, ...] = ("n", 3, 8, 8),
+    opset: int = 17,
+    domain: str = "",
+    outputs: int = 1,
+    reads: int = 0,
+    empty: bool = False,
+    **attributes: Any,
+) -> Case:
+    """Return a case of one node on a graph input ``x``; arrays among ``inputs`` become initialisers.
+
+    The graph's output is the node's output number ``reads``; ``empty`` leaves the node without inputs.
+    """
     s = Sketch(opset)
     s.input("x", *shape)
-    names = [i if isinstance(i, str) else s.const(i, np.asarray(i).dtype.name) for i in inputs]
-    return _saved(name, fragment, s.model(s.op(op_type, "x", *names, domain=domain, outputs=outputs, **attributes)))
+    names = ["x", *(i if isinstance(i, str) else s.const(i, np.asarray(i).dtype.name) for i in inputs)]
+    first = s.op(op_type, *names[: 0 if empty else None], domain=domain, outputs=outputs, **attributes)
+    return _saved(name, fragment, s.model(f"{first}_{reads}" if reads else first))
+
+
+def _fold(name: str, fragment: str, op_type: str, *operands: Any, repeats: int = 1, opset: int = 17) -> Case:
+    """Return a case of one node on constants, or of a chain of them, added to a graph input."""
+    s = Sketch(opset)
+    names = [s.const(value, np.asarray(value).dtype.name) for value in operands]
+    total = s.input("x", 1, 1)
+    for _ in range(repeats):
+        total = s.op("Add", total, s.op("Cast", s.op(op_type, *names), to=TensorProto.FLOAT))
+    return _saved(name, fragment, s.model(total))
 
 
 def _files() -> list[Case]:
@@ -258,6 +283,11 @@ def _tensors() -> list[Case]:
         _changed("data too long", "108 bytes", first(raw_data=bytes(112))),
         _changed("dimensions over the data", "bytes", first(dims=[3, 1, 30000, 3])),
         _changed("2**62 elements", "2,147,483,648 elements", first(dims=[2**31, 2**31])),
+        _changed(
+            "overflowing dimensions and a zero",
+            "2,147,483,648 elements",
+            first(dims=[0, 2**62, 2**62, 4], raw_data=b""),
+        ),
         _changed("overflowing dimensions", "2,147,483,648 elements", first(dims=[2**62, 2**62, 4])),
         _changed("negative dimension", "at least 0", first(dims=[-3, 1, -3, 3])),
         _changed("empty weights", "finite numbers", first(dims=[0, 1, 3, 3], raw_data=b"")),
@@ -293,9 +323,17 @@ def _shapes() -> list[Case]:
         _changed("scalar input", "scalar", lambda m: m.graph.input[0].type.tensor_type.shape.ClearField("dim")),
         _changed("no shape", "declare its shape", lambda m: m.graph.input[0].type.tensor_type.ClearField("shape")),
         _changed("text input", "STRING", lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 8)),
+        _changed("float64 input", "float64", lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 11)),
         _changed("int64 input", "int64", lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", 7)),
         _op("output of 2**50 elements", "2,147,483,648", "Pad", np.array([0, 0, 2**25, 0, 0, 0, 0, 2**25])),
         _folding_bomb(),
+        _doubling(),
+        _fold("folding a few million elements again and again", "in all", "ConstantOfShape", [2**22], repeats=20),
+        _fold("comparing one number", "2 inputs, not 1", "Equal", 1.0),
+        _fold("comparing four numbers", "2 inputs, not 4", "Less", 1.0, 1.0, 1.0, 1.0),
+        _fold("a range without end", "finite number of steps", "Range", *np.array([0.0, 1e308, 1e-308])),
+        _fold("a range of unsigned integers", "signed", "Range", *np.array([0, 2**64 - 1, 2**64 - 1], np.uint64)),
+        _fold("integers bounded by infinity", "Clip bounds must be int8", "Clip", np.int8(1), np.float32(-_INF)),
         _mixing(),
     ]
 
@@ -304,6 +342,14 @@ def _folding_bomb() -> Case:
     s = Sketch()
     ones = s.op("ConstantOfShape", s.const([30000, 30000], "int64"))
     return _saved("folding to 900 million elements", "16,777,216", s.model(s.op("Add", s.input("x", 1, 1), ones)))
+
+
+def _doubling() -> Case:
+    s = Sketch()
+    ones = s.const(np.ones(2**20, np.float32))
+    for _ in range(12):
+        ones = s.op("Concat", ones, ones, axis=0)
+    return _saved("constants that double themselves", "accel.limits", s.model(s.op("Add", s.input("x", 1, 1), ones)))
 
 
 def _mixing() -> Case:
@@ -346,6 +392,13 @@ def _operators() -> list[Case]:
             shape=(2, 3, 8, 8)),
         _op("unknown activation", "activation", "RNN", np.ones((1, 2, 3), np.float32), np.ones((1, 2, 2), np.float32),
             shape=(4, "n", 3), activations=["Cosine"]),
+        _op("no inputs at all", "input 1 must be given", "Sum", empty=True),
+        _op("second output of a layer", "'conv_0_1' is not supported", "Conv", w, outputs=2, reads=1),
+        _op("huge padding", "MAX_ELEMENTS", "Conv", w, pads=[2**31 - 1] * 4, strides=[2**31 - 1] * 2),
+        _op("huge kernel", "MAX_ELEMENTS", "AveragePool", kernel_shape=[2**31 - 1] * 2, pads=[2**30] * 4),
+        _op("huge output cut to nothing much", "MAX_ELEMENTS", "ConvTranspose", np.ones((3, 2, 3, 3), np.float32),
+            output_shape=[9, 9], strides=[2**26] * 2),
+        _op("70 axes", "MAX_RANK", "Unsqueeze", np.arange(1, 67)),
         _op("recurrence of another size", "shape", "RNN", np.ones((1, 2, 3), np.float32),
             np.ones((1, 3, 3), np.float32), shape=(4, "n", 3)),
     ]  # fmt: skip
@@ -388,6 +441,12 @@ def _quantised() -> list[Case]:
         x = s.op("QuantizeLinear", s.input("x", "n", 4), s.const(0.1), s.const(0, "int8"))
         return s.model(s.op("Sigmoid", x))
 
+    def clipped() -> onnx.ModelProto:
+        s = Sketch()
+        parameters = (s.const(0.1), s.const(0, "int8"))
+        x = s.op("QuantizeLinear", s.input("x", "n", 4), *parameters)
+        return s.model(s.op("DequantizeLinear", s.op("Clip", x, s.const(-_INF)), *parameters))
+
     def huge_bias() -> onnx.ModelProto:
         s = qdq.Quantized()
         return s.model(s.q(s.op("Gemm", s.q(s.input("x", "n", 4)), s.w(4, 3, axis=1), s.const([1e9, 0, 0]))))
@@ -402,6 +461,8 @@ def _quantised() -> list[Case]:
         _saved("negative scale", "not -0.5", entry(-0.5)),
         _saved("NaN scale", "not nan", entry(_NAN)),
         _saved("infinite scale", "not inf", entry(_INF)),
+        _saved("scale below float32", "not 0.0", entry(1e-60, scale_type="float64")),
+        _saved("integers clipped by real numbers", "must be integers", clipped()),
         _saved("scales per channel of an activation", "one scale", entry([0.1] * 4, [0] * 4)),
         _saved("scale of integers", "one real number", entry(1, scale_type="int32")),
         _saved("zero point of real numbers", "zero point", entry(0.1, 0.5, "float32")),

@@ -61,6 +61,8 @@ def parameters(site: Site, rank: int, stored: Const | None = None) -> Parameters
     scale = site.constant(1, "the scale").array
     if scale.dtype.kind != "f" or not scale.size or scale.ndim > 1:
         raise ModelError(f"the scale must be one real number, or one per channel, not {scale.dtype} {scale.shape}")
+    with np.errstate(over="ignore"):
+        scale = scale.astype(np.float32)  # what every runtime computes with
     if not np.all(np.isfinite(scale) & (scale > 0)):
         bad = scale.reshape(-1)[~(np.isfinite(scale) & (scale > 0)).reshape(-1)][0]
         raise ModelError(f"the scale must be positive and finite, not {float(bad)!r}")
