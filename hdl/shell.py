@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from collections.abc import Sequence
+
+from amaranth.hdl import ClockSignal, Const, Instance, Module, ResetSignal, Signal
 from amaranth.lib import stream as lib_stream
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from accel.schedule.base import Stream
+from hdl.stream import tdata_bits
 
 BYTE_BITS = 8
 
@@ -100,4 +105,52 @@ class Scatter(wiring.Component):
             m.d.sync += [held.eq(self.beat.payload), left.eq(self.size)]
         with m.Elif(leaves):
             m.d.sync += [held.eq(held >> BYTE_BITS), left.eq(left - 1)]
+        return m
+
+
+class Shell(wiring.Component):
+    """A core behind one byte a stream: `Gather` before each of its inputs, `Scatter` behind each output.
+
+    Parameters
+    ----------
+    core : str
+        Module name of the core, which has ports as `hdl.top.Top` has.
+    inputs, outputs : sequence of (str, Stream)
+        `hdl.top.Top.inputs` and ``outputs``.
+
+    Members
+    -------
+    <prefix> : In(stream of 8 bits) or Out(stream of 8 bits)
+        Per port of the core, under its prefix: ``s``, or ``s0`` and so on; ``m``, or ``m0`` and so on.
+    """
+
+    def __init__(self, core: str, inputs: Sequence[tuple[str, Stream]], outputs: Sequence[tuple[str, Stream]]):
+        self.core, self.inputs, self.outputs = core, tuple(inputs), tuple(outputs)
+        byte = lib_stream.Signature(BYTE_BITS)
+        super().__init__(
+            {prefix: In(byte) for prefix, _ in self.inputs} | {prefix: Out(byte) for prefix, _ in self.outputs}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        pins = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
+        for prefix, stream in self.inputs:
+            m.submodules[f"gather_{prefix}"] = gather = Gather(tdata_bits(stream) // BYTE_BITS)
+            wiring.connect(m, wiring.flipped(getattr(self, prefix)), gather.bytes)
+            pins |= {
+                f"i_{prefix}_valid": gather.beat.valid,
+                f"o_{prefix}_ready": gather.beat.ready,
+                f"i_{prefix}_data": gather.beat.payload,
+                f"i_{prefix}_last": Const(0),  # the core counts its beats
+            }
+        for prefix, stream in self.outputs:
+            m.submodules[f"scatter_{prefix}"] = scatter = Scatter(tdata_bits(stream) // BYTE_BITS)
+            wiring.connect(m, scatter.bytes, wiring.flipped(getattr(self, prefix)))
+            pins |= {
+                f"o_{prefix}_valid": scatter.beat.valid,
+                f"i_{prefix}_ready": scatter.beat.ready,
+                f"o_{prefix}_data": scatter.beat.payload,
+                f"o_{prefix}_last": Signal(name=f"{prefix}_last"),
+            }
+        m.submodules.core = Instance(self.core, **pins)
         return m

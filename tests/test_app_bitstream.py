@@ -57,3 +57,10 @@ def test_reports_are_read_and_the_slowest_path_is_put_to_its_kernel(tmp_path):
 def test_a_report_without_a_clock_is_a_failure(tmp_path):
     with pytest.raises(CheckError, match="no clocked logic"):
         ice40.FLOW.placed(*report(tmp_path, fmax={}))
+
+
+def test_a_netlist_s_cells_are_counted_by_what_they_take(tmp_path):
+    cells = {"LUT4": 100, "CCU2C": 10, "TRELLIS_DPR16X4": 2, "TRELLIS_FF": 50, "MULT18X18D": 3, "DP16KD": 4, "PFUMX": 9}
+    (tmp_path / "synthesis.json").write_text(json.dumps({"design": {"num_cells_by_type": cells}}))
+    used = ecp5.FLOW.synthesised(tmp_path / "synthesis.json")
+    assert used == {"lut": 128, "ff": 50, "dsp": 3, "bram": 4}

@@ -65,3 +65,12 @@ def test_an_input_is_compared_by_cycles_alone(expected, seen):
     assert (tally.equal, tally.values, tally.transfers) == (True, 0, 16)
     both = total([tally, compare(expected, seen[0] + 1, None)])
     assert (both.transfers, both.late, both.first.cycle) == (32, 16, 101)
+
+
+def test_tlast_must_mark_each_tensor_s_last_beat(expected, seen):
+    last = np.arange(16) % 8 == 7
+    assert compare(expected, *seen, last).equal
+    last[3] = True
+    tally = compare(expected, *seen, last)
+    assert (tally.mismatches, tally.late) == (1, 0)
+    assert str(tally.first) == "TLAST of conv, beat 3, tensor 0: expected 0, got 1, in cycle 103"

@@ -4,7 +4,9 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
-from hdl.shell import Gather, Scatter
+from accel.schedule.base import Stream
+from hdl.shell import Gather, Scatter, Shell
+from hdl.verilog import emit
 
 
 def pump(component, inlet, outlet, words, *, offer, accept):
@@ -56,3 +58,13 @@ def test_bytes_come_out_as_beats_and_beats_as_bytes(size, offer, accept):
     if (offer, accept) == (1, 1):
         assert gather_cycles == len(bytes_) + 1
         assert scatter_cycles == len(bytes_) + 1
+
+
+def test_a_shell_wires_every_port_of_its_core():
+    streams = Stream(4, 3, 2, 8, True), Stream(1, 10, 1, 4, False)
+    text = emit(Shell("core", [("s0", streams[0]), ("s1", streams[1])], [("m", streams[1])]), "shell")
+    assert text.count("  core core (") == 1
+    for pin in ("clk", "rst", *(f"{p}_{n}" for p in ("s0", "s1", "m") for n in ("valid", "ready", "data", "last"))):
+        assert f".{pin}(" in text
+    for pin in ("s0__payload", "s1__ready", "m__valid"):
+        assert pin in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,21 +54,44 @@ class BuildResult:
         """Whether timing holds at the clock asked for."""
         return self.fmax_mhz >= self.clock_mhz
 
+    def check(self) -> None:
+        """Raise `accel.errors.CheckError` if timing is missed."""
+        if not self.met:
+            raise CheckError(
+                f"timing is missed: Fmax is {self.fmax_mhz:.1f} MHz, the clock {self.clock_mhz:g} MHz; "
+                f"the slowest path is in {self.critical}"
+            )
+
     @property
     def critical(self) -> str:
         """Where the slowest path lies, in words."""
         return f"kernel {self.critical_kernel}" if self.critical_kernel else "no kernel: the links or the shell"
 
     def __str__(self) -> str:
-        parts = ", ".join(
-            f"{self.used[resource]:,} of {self.available[resource]:,} {name}"
-            for resource, name in (("lut", "LUT"), ("ff", "FF"), ("dsp", "DSP"), ("bram", "block RAM"))
-        )
         verdict = "meets" if self.met else "MISSES"
         return (
-            f"{self.bitstream}: {parts}; Fmax {self.fmax_mhz:.1f} MHz {verdict} {self.clock_mhz:g} MHz "
-            f"({sum(self.seconds.values()):.0f} s of CPU)"
+            f"{self.bitstream}: {_listed(self.used, self.available)}; "
+            f"Fmax {self.fmax_mhz:.1f} MHz {verdict} {self.clock_mhz:g} MHz ({sum(self.seconds.values()):.0f} s of CPU)"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisResult:
+    """What `synthesise` made: cells of the netlist by ``lut``, ``ff``, ``dsp``, ``bram``, and seconds of CPU."""
+
+    used: dict[str, int]
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"synthesised: {_listed(self.used)} ({self.seconds:.0f} s of CPU)"
+
+
+_SPOKEN = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "bram": "block RAM"}
+
+
+def _listed(used: Mapping[str, int], available: Mapping[str, int] | None = None) -> str:
+    of = {} if available is None else {resource: f" of {count:,}" for resource, count in available.items()}
+    return ", ".join(f"{used[resource]:,}{of.get(resource, '')} {name}" for resource, name in _SPOKEN.items())
 
 
 def build(folder: Path, say: Callable[[str], None] = lambda line: None) -> BuildResult:
@@ -97,15 +120,12 @@ def build(folder: Path, say: Callable[[str], None] = lambda line: None) -> Build
     """
     design = manifest.read(folder)
     flow = bitstream.family(design.family)
-    for tool in (tools.YOSYS, flow.placer, flow.packer):
-        tools.require(tool)
-        if not tool.compiled:
-            say(f"{tool.name} is compiled on its first use: once, a minute or more")
+    _announce([tools.YOSYS, flow.placer, flow.packer], say)
     work = folder / FOLDER
     work.mkdir(exist_ok=True)
     seconds: dict[str, float] = {}
     say("synthesis ...")
-    seconds["synthesis"] = synthesise(folder, design, work)
+    seconds["synthesis"] = _synthesise(folder, design, work)
     say("place and route ...")
     seconds["place_and_route"] = _place(design, work)
     say("pack ...")
@@ -124,7 +144,24 @@ def build(folder: Path, say: Callable[[str], None] = lambda line: None) -> Build
     )
 
 
-def synthesise(folder: Path, design: Manifest, work: Path) -> float:
+def synthesise(folder: Path, say: Callable[[str], None] = lambda line: None) -> SynthesisResult:
+    """Synthesise the very files of a design, and stop there; errors are those of `build`."""
+    design = manifest.read(folder)
+    _announce([tools.YOSYS], say)
+    work = folder / FOLDER
+    work.mkdir(exist_ok=True)
+    seconds = _synthesise(folder, design, work)
+    return SynthesisResult(bitstream.family(design.family).synthesised(work / "synthesis.json"), seconds)
+
+
+def _announce(wanted: Sequence[tools.WasmTool], say: Callable[[str], None]) -> None:
+    for tool in wanted:
+        tools.require(tool)
+        if not tool.compiled:
+            say(f"{tool.name} is compiled on its first use: once, a minute or more")
+
+
+def _synthesise(folder: Path, design: Manifest, work: Path) -> float:
     """Synthesise a design's files into ``work`` and return the seconds of CPU it took.
 
     Leaves the netlist (``NAME.json``), Yosys's statistics (``synthesis.json``) and its log (``synthesis.log``).

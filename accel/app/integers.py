@@ -68,16 +68,18 @@ class QuantizeResult:
     float_accuracy: Accuracy | None
     integer_accuracy: Accuracy | None
 
+    @property
+    def widths(self) -> str:
+        """Both widths, in words."""
+        return f"{self.weight_bits}-bit weights, {self.activation_bits}-bit activations"
+
     def __str__(self) -> str:
         accuracy = (
             f"accuracy float {self.float_accuracy}, integer {self.integer_accuracy}, "
             if self.float_accuracy and self.integer_accuracy
             else ""
         )
-        return (
-            f"{self.weight_bits}-bit weights, {self.activation_bits}-bit activations, {accuracy}"
-            f"integer model in {self.output}"
-        )
+        return f"{self.widths}, {accuracy}integer model in {self.output}"
 
 
 def run(model: str | Path, input_path: Path, output_path: Path, labels_path: Path | None = None) -> RunResult:

@@ -104,7 +104,7 @@ class Tally:
         return not self.mismatches and not self.late
 
 
-def compare(expected: Expected, cycles: Ints, values: Ints | None) -> Tally:
+def compare(expected: Expected, cycles: Ints, values: Ints | None, last: NDArray[np.bool_] | None = None) -> Tally:
     """Return how the transfers seen on a stream differ from those expected.
 
     Parameters
@@ -114,6 +114,8 @@ def compare(expected: Expected, cycles: Ints, values: Ints | None) -> Tally:
         Fewer than expected if the run was cut off, or more.
     values : int64 array, shape (transfers, lanes), optional
         ``None`` at an input, where values are what was sent.
+    last : bool array, shape (transfers,), optional
+        TLAST of every transfer, which must mark the last beat of each tensor; a wrong one is a mismatch.
     """
     due = expected.cycles.reshape(-1)
     seen = min(len(due), len(cycles))
@@ -127,7 +129,20 @@ def compare(expected: Expected, cycles: Ints, values: Ints | None) -> Tally:
     mismatches = int(np.count_nonzero(wrong)) + (missing * lanes if values is not None else 0)
     compared = len(due) * lanes if values is not None else 0
     first = _first(expected, cycles, values, other_cycle, wrong) if late or mismatches else None
+    if last is not None:
+        marked = np.arange(1, seen + 1) % expected.cycles.shape[1] == 0
+        wrong_marks = np.flatnonzero(last[:seen] != marked)
+        mismatches += len(wrong_marks)
+        if first is None and len(wrong_marks):
+            first = _wrong_mark(expected, cycles, int(wrong_marks[0]), bool(last[wrong_marks[0]]))
     return Tally(compared, mismatches, len(due), late, first)
+
+
+def _wrong_mark(expected: Expected, cycles: Ints, transfer: int, got: bool) -> Difference:
+    tensor, beat = divmod(transfer, expected.cycles.shape[1])
+    what = f"TLAST of {expected.what}, beat {beat}"
+    due = int(expected.cycles.reshape(-1)[transfer])
+    return Difference(what, tensor, None, int(not got), int(got), int(cycles[transfer]), due)
 
 
 def _first(

@@ -30,10 +30,10 @@ class Family:
         Options of the placer besides those for the part, the netlist and the clock.
     config_suffix, bitstream_suffix : str
         Of the placer's output and of the packer's.
-    cells : mapping of str to tuple of str
-        Which cells of the placer's report are counted as ``lut``, ``ff``, ``dsp``, ``bram``.
-    flip_flops : str
-        Prefix of the flip-flop cells in Yosys's statistics, where the placer does not count them by themselves.
+    placed_cells : mapping of str to tuple of str
+        Which cells of the placer's report are counted as ``lut``, ``dsp``, ``bram``, and ``ff`` where it counts those.
+    netlist_cells : mapping of str to mapping of str to int
+        How much of ``lut``, ``ff``, ``dsp``, ``bram`` the cells of a netlist are, by the beginning of their names.
     """
 
     synthesis: str
@@ -44,8 +44,21 @@ class Family:
     place_options: tuple[str, ...]
     config_suffix: str
     bitstream_suffix: str
-    cells: Mapping[str, tuple[str, ...]]
-    flip_flops: str = ""
+    placed_cells: Mapping[str, tuple[str, ...]]
+    netlist_cells: Mapping[str, Mapping[str, int]]
+
+    def synthesised(self, statistics: Path) -> dict[str, int]:
+        """Return what Yosys's statistics say that a netlist takes, by ``lut``, ``ff``, ``dsp``, ``bram``."""
+        cells: dict[str, int] = _read(statistics)["design"]["num_cells_by_type"]
+        return {
+            resource: sum(
+                weight * count
+                for beginning, weight in weights.items()
+                for cell, count in cells.items()
+                if cell.startswith(beginning)
+            )
+            for resource, weights in self.netlist_cells.items()
+        }
 
     def placed(self, report: Path, statistics: Path) -> Placed:
         """Return what the placer's report and Yosys's statistics say."""
@@ -53,15 +66,14 @@ class Family:
         utilisation: dict[str, dict[str, int]] = read["utilization"]
         used = {
             resource: sum(utilisation.get(cell, {}).get("used", 0) for cell in cells)
-            for resource, cells in self.cells.items()
+            for resource, cells in self.placed_cells.items()
         }
         available = {
             resource: sum(utilisation.get(cell, {}).get("available", 0) for cell in cells)
-            for resource, cells in self.cells.items()
+            for resource, cells in self.placed_cells.items()
         }
-        if self.flip_flops:
-            cells: dict[str, int] = _read(statistics)["design"]["num_cells_by_type"]
-            used["ff"] = sum(count for cell, count in cells.items() if cell.startswith(self.flip_flops))
+        if "ff" not in self.placed_cells:
+            used["ff"] = self.synthesised(statistics)["ff"]
             available["ff"] = available["lut"]  # a logic cell holds one of each
         clocks: dict[str, dict[str, float]] = read["fmax"]
         if not clocks:

@@ -30,5 +30,11 @@ FLOW = Family(
     place_options=("--lpf-allow-unconstrained",),  # pins belong to a board; the placer chooses
     config_suffix=".config",
     bitstream_suffix=".bit",
-    cells={"lut": ("TRELLIS_COMB",), "ff": ("TRELLIS_FF",), "dsp": ("MULT18X18D",), "bram": ("DP16KD",)},
+    placed_cells={"lut": ("TRELLIS_COMB",), "ff": ("TRELLIS_FF",), "dsp": ("MULT18X18D",), "bram": ("DP16KD",)},
+    netlist_cells={
+        "lut": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4},  # a LUT RAM of 4 bits; its write port takes 2 more
+        "ff": {"TRELLIS_FF": 1},
+        "dsp": {"MULT18X18D": 1},
+        "bram": {"DP16KD": 1},
+    },
 )

@@ -27,6 +27,6 @@ FLOW = Family(
     place_options=(),
     config_suffix=".asc",
     bitstream_suffix=".bin",
-    cells={"lut": ("ICESTORM_LC",), "dsp": ("ICESTORM_DSP",), "bram": ("ICESTORM_RAM",)},
-    flip_flops="SB_DFF",
+    placed_cells={"lut": ("ICESTORM_LC",), "dsp": ("ICESTORM_DSP",), "bram": ("ICESTORM_RAM",)},
+    netlist_cells={"lut": {"SB_LUT4": 1}, "ff": {"SB_DFF": 1}, "dsp": {"SB_MAC16": 1}, "bram": {"SB_RAM40_4K": 1}},
 )

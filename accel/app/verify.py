@@ -1,0 +1,204 @@
+"""``accel verify``: the emitted Verilog is held to the reference in every value and to the model in every cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel import reference
+from accel.app import files, manifest, transfers
+from accel.app import tensors as data
+from accel.app.simulation import Subject
+from accel.app.transfers import Difference
+from accel.errors import CheckError, InputError
+from accel.network import Network
+from accel.onnx_import import load
+from accel.plan import Plan
+from accel.plan.design import Design
+from accel.plan.sites import Region
+
+MOST_SAMPLES = 100
+"""Samples of an input file that are streamed where no number is given."""
+DRAWN_SAMPLES = 10
+"""Tensors that are drawn where no input is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What `verify` compared.
+
+    Attributes
+    ----------
+    tensors : int
+    source : str
+        Where they came from, in words.
+    stalls : str
+    seed : int
+    simulator : str
+    values, mismatches : int
+        Output values compared, and those that differ or never came.
+    transfers, late : int
+        Transfers at the ports compared, and those in another cycle than predicted or missing.
+    predicted_cycles, counted_cycles : int
+        From reset to the last transfer; counted 0 when nothing came.
+    first : Difference or None
+        The first difference, at the most upstream layer that shows one.
+    """
+
+    tensors: int
+    source: str
+    stalls: str
+    seed: int
+    simulator: str
+    values: int
+    mismatches: int
+    transfers: int
+    late: int
+    predicted_cycles: int
+    counted_cycles: int
+    first: Difference | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every value and every cycle is as predicted."""
+        return not self.mismatches and not self.late
+
+    def __str__(self) -> str:
+        return (
+            f"{self.tensors:,} tensors ({self.source}), stalls {self.stalls}, seed {self.seed}: "
+            f"{self.values:,} values compared, {self.mismatches:,} mismatches; "
+            f"{self.predicted_cycles:,} cycles predicted, {self.counted_cycles:,} counted; "
+            f"{self.late:,} of {self.transfers:,} transfers in another cycle"
+        )
+
+    def check(self) -> None:
+        """Raise `accel.errors.CheckError` with the first difference unless everything is equal."""
+        if not self.passed:
+            raise CheckError(f"the Verilog differs from the model: {self.first}")
+
+
+def verify(
+    folder: str | Path,
+    inputs: Path | Mapping[str, NDArray[Any]] | NDArray[Any] | None = None,
+    *,
+    samples: int | None = None,
+    stalls: str = "random",
+    seed: int = 0,
+    simulator: str = "verilator",
+    waves: Path | None = None,
+) -> VerifyResult:
+    """Stream tensors back to back through the very Verilog of a design and compare all that comes out.
+
+    Parameters
+    ----------
+    folder : path
+        Made by ``accel generate``; refused if a file's hash differs from its manifest.
+    inputs : path to an .npz file, mapping of str to array, array, optional
+        Graph inputs of the model. Default: integers drawn from the whole range of the core's inputs.
+    samples : int, optional
+        Tensors to stream; the data starts over when there are fewer. Default: all there are, at most `MOST_SAMPLES`;
+        `DRAWN_SAMPLES` where they are drawn.
+    stalls : str
+        The pattern at every port, of `accel.stalls.NAMES`.
+    seed : int
+        Of the stalls and of what is drawn.
+    simulator : str
+        "verilator" or "icarus".
+    waves : path, optional
+        Gets the waveform.
+
+    Returns
+    -------
+    VerifyResult
+        Also when something differs: `VerifyResult.passed` says so.
+
+    Raises
+    ------
+    InputError
+        If the folder is no design, or an option or the data does not fit.
+    ToolError
+        If a tool is missing.
+    CheckError
+        If the simulation cannot be run.
+    """
+    if waves is not None:
+        files.check_writable(waves)
+    checked = subject(folder, inputs, samples=samples, stalls=stalls, seed=seed, simulator=simulator)
+    done = checked.prepare(waves=waves is not None).run(waves)
+    ports = transfers.total(done.ports)
+    return VerifyResult(
+        checked.count, checked.source, stalls, seed, simulator, ports.values, ports.mismatches, ports.transfers,
+        ports.late, done.predicted_cycles, done.counted_cycles,
+        None if ports.first is None else checked.locate() or ports.first,
+    )  # fmt: skip
+
+
+def subject(
+    folder: str | Path,
+    inputs: Path | Mapping[str, NDArray[Any]] | NDArray[Any] | None = None,
+    *,
+    samples: int | None = None,
+    stalls: str = "random",
+    seed: int = 0,
+    simulator: str = "verilator",
+) -> Subject:
+    """Return a design with what is to be streamed through it; parameters and errors are those of `verify`."""
+    folder = Path(folder)
+    described = manifest.read(folder)
+    if samples is not None and samples < 1:
+        raise InputError(f"samples must be positive, not {samples}")
+    plan = Plan.from_json((folder / manifest.PLAN).read_text())
+    network = plan.integers(load(folder / manifest.MODEL))
+    design = plan.design(network)
+    tensors, source = _tensors(network, design, inputs, samples, seed)
+    return Subject(folder, described, design, tensors, source, stalls, seed, simulator)
+
+
+def _tensors(
+    network: Network,
+    design: Design,
+    inputs: Path | Mapping[str, NDArray[Any]] | NDArray[Any] | None,
+    samples: int | None,
+    seed: int,
+) -> tuple[dict[str, NDArray[Any]], str]:
+    """Return every tensor of the reference for what is streamed, and in words where that comes from."""
+    if inputs is None:
+        drawn = draw(network, design.region, samples or DRAWN_SAMPLES, seed)
+        return reference.trace(core_of(network, design.region), drawn), "drawn from the inputs' whole range"
+    arrays = (
+        data.read_inputs(network, inputs) if isinstance(inputs, Path) else reference.checked_inputs(network, inputs)
+    )
+    count = samples or min(data.samples(network, arrays), MOST_SAMPLES)
+    source = inputs.name if isinstance(inputs, Path) else "given"
+    return reference.trace(network, data.take(network, arrays, count)), source
+
+
+def draw(network: Network, region: Region, count: int, seed: int) -> dict[str, NDArray[Any]]:
+    """Return ``count`` tensors of integers for every input of the core, drawn from its whole range.
+
+    The first tensor is all at the highest integer, the second all at the lowest.
+    """
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, NDArray[Any]] = {}
+    for name in region.inputs:
+        tensor = network.tensors[name]
+        q = tensor.quantization
+        assert q is not None  # the inputs of an integer region are integers
+        values = rng.integers(q.low, q.high + 1, (count, *tensor.shape)).astype(q.dtype)
+        for extreme, value in enumerate((q.high, q.low)[:count]):
+            values[extreme] = value
+        drawn[name] = values
+    return drawn
+
+
+def core_of(network: Network, region: Region) -> Network:
+    """Return the part of ``network`` that is not left to the host, the batch axis first at its inputs and outputs."""
+    host = {*region.before, *region.after}
+    tensors = {name: replace(tensor, batch_axis=0) for name, tensor in network.tensors.items()}
+    nodes = tuple(node for node in network if node.name not in host)
+    return Network(network.name, tensors, nodes, region.inputs, region.outputs)

@@ -1,0 +1,115 @@
+"""`accel verify` on designs as generated, and on designs with something wrong in them."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from accel import shipped, stalls
+from accel.app import cli, folders, generate, manifest, tensors, verify
+from accel.errors import CheckError, InputError
+
+pytestmark = pytest.mark.cocotb
+
+
+def run_cli(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([str(a) for a in arguments])
+    return caught.value.code
+
+
+def rehashed(folder, name):
+    """Enter a changed file into the manifest, as a wrong generator would have left it."""
+    path = folder / manifest.NAME
+    content = json.loads(path.read_text())
+    content["files"][name] = folders.sha256(folder / name)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture(scope="module")
+def design(tmp_path_factory):
+    out = tmp_path_factory.mktemp("designs") / "mlp"
+    return generate.generate("mlp", target="ecp5-25f", budget="multipliers=4", out=out).folder
+
+
+@pytest.fixture
+def copy(design, tmp_path):
+    """Return a copy to spoil; its simulator folder comes along, so that compiling again is quick."""
+    return shutil.copytree(design, tmp_path / "mlp")
+
+
+@pytest.mark.parametrize("pattern", stalls.NAMES)
+def test_every_value_and_every_cycle_is_as_predicted_under_any_stalls(design, pattern):
+    result = verify.verify(design, shipped.inputs_path("mlp"), samples=12, stalls=pattern, seed=5)
+    assert result.passed
+    assert (result.values, result.transfers, result.mismatches, result.late) == (12 * 10, 12 * (64 + 10), 0, 0)
+    assert result.predicted_cycles == result.counted_cycles
+
+
+def test_the_command_prints_one_line(design, capsys):
+    assert run_cli("verify", design, "--samples", "3", "--stalls", "none", "--seed", "7") == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert out.startswith(
+        "3 tensors (drawn from the inputs' whole range), stalls none, seed 7: 30 values compared, 0 mis"
+    )
+
+
+def test_a_changed_file_is_refused_and_nothing_is_simulated(copy):
+    core = copy / "accel_core.v"
+    core.write_text(core.read_text() + "\n")
+    with pytest.raises(InputError, match=r"'accel_core\.v' .* is not the one that was generated"):
+        verify.verify(copy)
+
+
+def test_a_wrong_weight_is_put_to_its_layer_with_index_values_and_cycle(copy, capsys):
+    core = copy / "accel_core.v"
+    text = core.read_text()
+    memory = re.compile(r"module \\accel_core\.k1_dense\.weights.*?\[5\] = \d+'h([0-9a-f])", re.DOTALL).search(text)
+    sign_flipped = format(int(memory[1], 16) ^ 8, "x")
+    core.write_text(text[: memory.start(1)] + sign_flipped + text[memory.end(1) :])
+    rehashed(copy, "accel_core.v")
+    layer = manifest.read(copy).names["k1_dense"]
+    assert run_cli("verify", copy, "--samples", "8", "--input", shipped.inputs_path("mlp")) == 1
+    out, err = capsys.readouterr()
+    assert " 0 of " in out
+    assert " 0 mismatches" not in out
+    assert f"the Verilog differs from the model: layer '{layer}', tensor " in err
+    assert ", index (" in err
+    assert "in cycle " in err
+
+
+def test_a_plan_with_another_buffer_than_the_verilog_s_is_found_out_by_its_cycles(copy):
+    path = copy / "plan.json"
+    plan = json.loads(path.read_text())
+    plan["kernels"][0]["capacity"] *= 2
+    path.write_text(json.dumps(plan))
+    rehashed(copy, "plan.json")
+    result = verify.verify(copy, shipped.inputs_path("mlp"), samples=8, stalls="none")
+    assert result.mismatches == 0
+    assert result.late > 0
+    with pytest.raises(CheckError, match="moved in cycle"):
+        result.check()
+
+
+@pytest.mark.slow
+def test_waves_are_saved(design, tmp_path):
+    waves = tmp_path / "waves.fst"
+    assert verify.verify(design, samples=1, waves=waves).passed
+    assert waves.stat().st_size > 0
+
+
+def test_data_that_does_not_fit_is_refused(design, tmp_path):
+    tensors.write_npz(tmp_path / "x.npz", {"x": np.zeros((2, 65), np.float32)})
+    with pytest.raises(InputError, match=r"x\.npz': input 'x' must have shape \(n, 64\)"):
+        verify.verify(design, tmp_path / "x.npz")
+    with pytest.raises(InputError, match="samples must be positive, not 0"):
+        verify.verify(design, samples=0)
+    with pytest.raises(InputError, match="stall pattern must be one of none, periodic, random, adversarial"):
+        verify.verify(design, stalls="nonsense")
+    with pytest.raises(InputError, match="simulator must be one of verilator, icarus"):
+        verify.verify(design, simulator="modelsim")
+    with pytest.raises(InputError, match="made by accel generate"):
+        verify.verify(tmp_path)
