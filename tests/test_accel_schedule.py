@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accel import layers, schedule, stepper
+from accel.beats import pack
 from accel.errors import AccelError, CapacityError, InputError, UnsupportedError
 from accel.fixedpoint import Quantization
 from accel.intervals import accumulator_interval
@@ -20,6 +21,7 @@ from accel.schedule.depthwise import Depthwise
 from accel.schedule.fifo import Fifo
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.fork import Fork
+from accel.schedule.globalaverage import GlobalAverage
 from accel.schedule.graph import TOP, Link, ScheduleGraph
 from accel.schedule.pool import Pool2d
 from accel.schedule.sliding import Sliding
@@ -181,6 +183,27 @@ def test_a_walk_over_the_tables_computes_the_pool(example, kernel):
         result = kernel.requantize.finish(result * multipliers[which][:, None, None])
     got = result.reshape(sliding.positions, -1)[:, : kernel.shape[0]]
     assert np.array_equal(got, want.reshape(sliding.positions, -1))
+
+
+MEANS = [(name, v) for name, v in PLACED if isinstance(v[1], GlobalAverage)]
+
+
+@pytest.mark.parametrize(("example", "kernel"), [v for _, v in MEANS], ids=[k for k, _ in MEANS])
+def test_a_walk_over_the_beats_averages_the_image_and_keeps_none_of_it(example, kernel):
+    s = kernel.schedule
+    assert s.least_capacity == (1,)
+    x = example.inputs(3, seed=3)
+    sent = pack(x[0], kernel.inputs[0]) - kernel.input.zero_point
+    want = pack(example.layer.integer(x, example.quantizations)[0], kernel.outputs[0])
+    sums = np.zeros((3, kernel.tiles, kernel.fold.pe), np.int64)
+    results = []
+    for i in range(len(s.steps)):
+        sums[:, i % kernel.tiles] += sent[:, i]
+        assert kernel.accumulator.low <= sums.min() <= sums.max() <= kernel.accumulator.high
+        if s.period[i]:
+            results.append(kernel.requantize(sums[:, i % kernel.tiles]))
+    live = np.arange(kernel.tiles * kernel.fold.pe).reshape(kernel.tiles, -1) < kernel.channels
+    assert np.array_equal(np.stack(results, axis=1) * live, want)
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,4 +1,4 @@
-"""Average pooling: the mean of each window, or of the whole image."""
+"""Average pooling: the mean of each window."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from accel.errors import ModelError, UnsupportedError
+from accel.errors import ModelError
 from accel.fixedpoint import Ints, Quantization
 from accel.intervals import Interval, accumulator_interval
 from accel.layers.average_pool import AveragePool as AveragePoolLayer
 from accel.layers.base import Layer, Shape
-from accel.layers.reduction import Mean
-from accel.layers.window import Window, as_image
+from accel.layers.window import as_image
 from accel.schedule.base import FoldSpace
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.pool import Pool2d
@@ -35,7 +34,7 @@ class AveragePool(Pool2d):
     """
 
     kind: ClassVar[str] = "averagepool"
-    ops: ClassVar[tuple[str, ...]] = ("AveragePool", "GlobalAveragePool", "ReduceMean")
+    ops: ClassVar[tuple[str, ...]] = ("AveragePool",)
 
     divisor_class: Ints
 
@@ -54,34 +53,22 @@ class AveragePool(Pool2d):
     ) -> Self:
         if layer.requantize is None:
             raise ModelError(f"kernel {cls.kind} needs a layer with a requantisation, not a float {layer.op}")
+        assert isinstance(layer, AveragePoolLayer)
         image = as_image(shapes[0])
-        window = _window(layer, shapes[0], image)
+        window = layer.window(*image[1:])
         chosen = cls.choose(cls.kind, image, window, layer.requantize, lanes[0], fold, capacity, requantizer)
-        if isinstance(layer, AveragePoolLayer):
-            counts = layer.counts(shapes[0])
-            classes = np.searchsorted(layer.divisors(shapes[0]), counts.ravel()).astype(np.int64)
-        else:
-            classes = np.zeros(math.prod(window.output(*image[1:])), np.int64)
+        counts = layer.counts(shapes[0])
+        classes = np.searchsorted(layer.divisors(shapes[0]), counts.ravel()).astype(np.int64)
         return cls(image, window, quantizations[0], output, layer.requantize, *chosen, classes)
 
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
+        assert isinstance(layer, AveragePoolLayer)
         image = as_image(shapes[0])
-        window = _window(layer, shapes[0], image)
+        window = layer.window(*image[1:])
         return FoldSpace(math.prod(window.output(*image[1:])), image[0], math.prod(window.kernel), lanes[0], 0)
 
     @property
     def accumulator(self) -> Interval:
         low, high = self.input.centered_range
         return accumulator_interval(np.ones((1, self.taps), np.int64), None, low, high, partial=True)
-
-
-def _window(layer: Layer, shape: Shape, image: tuple[int, int, int]) -> Window:
-    if isinstance(layer, AveragePoolLayer):
-        return layer.window(*image[1:])
-    assert isinstance(layer, Mean)
-    if layer.reduced(shape) != tuple(range(1, len(shape))):
-        raise UnsupportedError(
-            f"kernel averagepool supports {layer.op} over all spatial axes, not over axes {layer.reduced(shape)}"
-        )
-    return Window(image[1:])

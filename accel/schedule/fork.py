@@ -65,7 +65,7 @@ class Fork(KernelSpec):
             free=each[None] + 1,
             after=np.zeros(beats, np.int64),
             beats=(beats,),
-            capacity=(4,),
+            capacity=(pipeline.BEATS_IN_FLIGHT,),
             slots=self.slots,
             latency=sum(self.stages.values()),
             release=pipeline.RELEASE,

@@ -37,6 +37,10 @@ QUEUE = 1
 RELEASE = ADDRESS + 1
 """Cycles from issue until the buffer beats a step read may be overwritten: its read edge ends cycle t + ADDRESS."""
 
+BEATS_IN_FLIGHT = 4
+"""Input buffer of a kernel that reads each beat once: a beat is held for `RELEASE` cycles, so one more takes a beat
+every cycle; a power of two."""
+
 
 def tree_stages(inputs: int) -> int:
     """Return the registers of an adder or comparator tree of ``inputs`` operands."""

@@ -96,7 +96,7 @@ def _layer_case(
     place = (example.layer, example.shapes, example.quantizations, example.output, [lanes])
     spec = kernel.of(*place, fold=fold)
     if form == "dsp" and example.layer.requantize is not None:
-        period = int(spec.schedule.period[0])
+        period = int(spec.schedule.period.max())
         spec = spec.refolded(fold, requantizer=Requantizer.dsp(fold.pe, period))
     arrays = example.inputs(tensors, seed)
     results = example.layer.integer(arrays, example.quantizations)

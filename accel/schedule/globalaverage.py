@@ -1,0 +1,215 @@
+"""Averaging over the whole image: every beat is added to its channels' sums as it comes, and no image is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, Self
+
+import numpy as np
+
+from accel.errors import InputError, ModelError, UnsupportedError
+from accel.fixedpoint import Quantization, Requantize
+from accel.intervals import Interval
+from accel.layers.base import Layer, Shape
+from accel.layers.reduction import Mean
+from accel.layers.window import as_image
+from accel.schedule import pipeline
+from accel.schedule.base import FoldSpace, LayerKernel, Memory, Schedule, Stream
+from accel.schedule.fold import Fold, Requantizer, requantizer_adders
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalAverage(LayerKernel):
+    """The mean of each channel over all pixels, ``pe`` lanes of a beat at once.
+
+    A position is a beat. Its one step adds it to the sums of its channels, which wait in a memory of a word per beat of
+    a pixel. The last pixel's beats complete a result each; their positions have as many steps as there are pixels, so
+    that the output multiplication has as many cycles as the sum took and the kernel at most twice its input's.
+
+    Attributes
+    ----------
+    pixels, channels : int
+    input, output : Quantization
+    requantize : Requantize
+        One multiplier, which includes the divisor.
+    fold : Fold
+        ``pe`` is the lanes of input and output; ``simd`` is 1.
+    capacity : int
+        Beats of the input buffer, a power of two.
+    requantizer : Requantizer
+    """
+
+    kind: ClassVar[str] = "globalaverage"
+    ops: ClassVar[tuple[str, ...]] = ("GlobalAveragePool", "ReduceMean")
+
+    pixels: int
+    channels: int
+    input: Quantization
+    output: Quantization
+    requantize: Requantize
+    fold: Fold
+    capacity: int
+    requantizer: Requantizer
+
+    def __post_init__(self) -> None:
+        if self.capacity != pipeline.power_of_two(self.capacity):
+            raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
+        if self.fold.simd != 1:
+            raise InputError(f"{self.kind} simd must be 1, as it takes a beat a step, not {self.fold.simd}")
+        busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
+        if busy > self.pixels:
+            raise InputError(
+                f"{self.kind} requantiser must serve {self.fold.pe} accumulators every {self.pixels} cycles, "
+                f"not every {busy}"
+            )
+
+    @classmethod
+    def of(
+        cls,
+        layer: Layer,
+        shapes: Sequence[Shape],
+        quantizations: Sequence[Quantization],
+        output: Quantization,
+        lanes: Sequence[int],
+        *,
+        fold: Fold | None = None,
+        capacity: int | None = None,
+        requantizer: Requantizer | None = None,
+    ) -> Self:
+        if layer.requantize is None:
+            raise ModelError(f"kernel {cls.kind} needs a layer with a requantisation, not a float {layer.op}")
+        channels, pixels = _extent(layer, shapes[0])
+        fold = fold or Fold(lanes[0], 1)
+        if fold.pe != lanes[0]:
+            raise InputError(f"{cls.kind} pe must be the {lanes[0]} lanes of its input, not {fold.pe}")
+        if requantizer is None:
+            bits = int(layer.requantize.multipliers.max()).bit_length()
+            requantizer = Requantizer.serial(fold.pe, bits, pixels)
+        return cls(
+            pixels, channels, quantizations[0], output, layer.requantize, fold,
+            capacity or pipeline.BEATS_IN_FLIGHT, requantizer,
+        )  # fmt: skip
+
+    @classmethod
+    def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
+        channels, pixels = _extent(layer, shapes[0])
+        return FoldSpace(1, channels, 2 * pixels - 1, lanes[0], macs=0, simd=1)
+
+    def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
+        if fold.pe != self.fold.pe:
+            raise InputError(f"{self.kind} pe must be the {self.fold.pe} lanes of its input, not {fold.pe}")
+        requantizer = requantizer or Requantizer.serial(fold.pe, self.multiplier_bits, self.pixels)
+        return replace(self, fold=fold, capacity=capacity or self.capacity, requantizer=requantizer)
+
+    @property
+    def output_multiplication(self) -> Requantizer | None:
+        return self.requantizer
+
+    @property
+    def tiles(self) -> int:
+        """Beats of a pixel."""
+        return -(-self.channels // self.fold.pe)
+
+    @property
+    def element(self) -> Interval:
+        """What a lane holds after its zero point is subtracted; padding lanes hold zeros before."""
+        low, high = self.input.centered_range
+        return Interval(min(low, -self.input.zero_point), max(high, -self.input.zero_point))
+
+    @property
+    def accumulator(self) -> Interval:
+        """Every partial sum."""
+        return Interval(min(0, self.pixels * self.element.low), max(0, self.pixels * self.element.high))
+
+    @property
+    def multiplier_bits(self) -> int:
+        """Unsigned width of the output multiplier."""
+        return int(self.requantize.multipliers.max()).bit_length()
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.pixels, self.channels, self.fold.pe, self.input.bits, self.input.signed),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (Stream(1, self.channels, self.fold.pe, self.output.bits, self.output.signed),)
+
+    @property
+    def stages(self) -> Mapping[str, int]:
+        """Cycles of each pipeline stage in order; their sum is the latency."""
+        return {
+            "address": pipeline.ADDRESS,
+            "read": pipeline.READ,
+            "select": pipeline.SELECT,
+            "accumulate": pipeline.ACCUMULATE,
+            "capture": pipeline.CAPTURE,
+            "bias": pipeline.BIAS,
+            "requantize": self.requantizer.latency(self.fold.pe, self.multiplier_bits),
+            "round": pipeline.ROUND,
+            "saturate": pipeline.SATURATE,
+            "queue": pipeline.QUEUE,
+        }
+
+    @property
+    def schedule(self) -> Schedule:
+        return self._schedule
+
+    @cached_property
+    def _schedule(self) -> Schedule:
+        beats = self.pixels * self.tiles
+        each = np.arange(beats, dtype=np.int64)
+        last = each >= beats - self.tiles
+        latency = sum(self.stages.values())
+        return Schedule(
+            steps=np.where(last, self.pixels, 1),
+            period=np.where(last, self.pixels, 0),
+            need=each[None],
+            free=each[None] + 1,
+            after=np.zeros(beats, np.int64),
+            beats=(beats,),
+            capacity=(self.capacity,),
+            slots=(pipeline.queue_slots(latency, self.pixels),),
+            latency=latency,
+            release=pipeline.RELEASE,
+        )
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        pe = self.fold.pe
+        return (
+            Memory("input", self.capacity, pe * self.input.bits),
+            Memory("sums", self.tiles, pe * self.accumulator.bits, clocked=False),
+            Memory("output", self._schedule.slots[0], pe * self.output.bits, clocked=False),
+        )
+
+    @property
+    def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
+        if self.requantizer.form == "serial":
+            return {}
+        return {"requantize": (self.requantizer.units, self.accumulator.bits, self.multiplier_bits)}
+
+    @property
+    def adders(self) -> Mapping[str, tuple[int, int]]:
+        pe, bits = self.fold.pe, self.accumulator.bits
+        product = self.requantize.product_bits(self.accumulator.low, self.accumulator.high)
+        return {
+            "zero point": (pe, self.element.bits),
+            "address": (1, self.capacity.bit_length()),
+            "accumulate": (pe, bits),
+            **requantizer_adders(self.requantizer, pe, bits, product, self.output.bits),
+        }
+
+
+def _extent(layer: Layer, shape: Shape) -> tuple[int, int]:
+    """Return channels and pixels of what a layer averages."""
+    assert isinstance(layer, Mean)
+    if layer.reduced(shape) != tuple(range(1, len(shape))):
+        raise UnsupportedError(
+            f"kernel {GlobalAverage.kind} supports {layer.op} over all spatial axes, not over axes "
+            f"{layer.reduced(shape)}"
+        )
+    channels, *image = as_image(shape)
+    return channels, math.prod(image)
