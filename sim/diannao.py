@@ -26,6 +26,7 @@ from sim.engine.energy import SRAM_EXPONENT, sram_growth
 from sim.engine.jit import ceil_div, jit
 from sim.engine.lowering import CONTRACT, MOVE, RECURRENT, WINDOW
 from sim.engine.parameters import parameter
+from sim.walks.diannao import walk_repeats
 
 ELEMENT_BYTES = 2.0
 """16-bit fixed point."""
@@ -91,26 +92,59 @@ def prepare(m: Any) -> None:
 
 
 @jit
-def _strip(work: Any, m: Any, chunks: float) -> tuple[float, float]:
-    """Return output columns computed at a time, and the input elements one channel needs for one output map.
+def _strip(work: Any, m: Any, chunks: float) -> tuple[float, bool, bool]:
+    """Return output columns computed at a time, and whether rows slide and columns are shared in NBin.
 
     A strip is as wide as NBin holds its input columns (for one kernel row, Ti channels) and NBout its partial sums. An
     input row is fetched again for every kernel row it serves, unless NBin holds the strip's whole window for all
     ``chunks`` of Ti channels, so that rows slide.
     """
     p, q, u, v = work["p"], work["q"], work["stride_h"], work["stride_w"]
-    span_r = (work["r"] - 1) * work["dilation_h"] + 1
-    span_s = (work["s"] - 1) * work["dilation_w"] + 1
+    span_r, span_s = _spans(work)
     positions = m["nbin_positions"]
     columns = max(1.0, min(q, m["nbout_positions"], np.floor((positions - span_s) / v) + 1))
     strips = ceil_div(q, columns)
-    fetched_columns = q * work["s"]
-    if positions >= span_s:
-        fetched_columns = min(fetched_columns, (q - strips) * v + strips * span_s)
-    fetched_rows = p * work["r"]
-    if chunks * span_r * ((columns - 1) * v + span_s) <= positions:
-        fetched_rows = min(fetched_rows, (p - 1) * u + span_r)
-    return columns, fetched_rows * fetched_columns
+    slide = chunks * span_r * ((columns - 1) * v + span_s) <= positions and (p - 1) * u + span_r < p * work["r"]
+    share = positions >= span_s and (q - strips) * v + strips * span_s < q * work["s"]
+    return columns, slide, share
+
+
+@jit
+def _spans(work: Any) -> tuple[float, float]:
+    """Return the rows and columns a window spans."""
+    return (work["r"] - 1) * work["dilation_h"] + 1, (work["s"] - 1) * work["dilation_w"] + 1
+
+
+@jit
+def _fetched(work: Any, columns: float, slide: bool, share: bool) -> float:
+    """Return the input elements one channel needs for one output map."""
+    span_r, span_s = _spans(work)
+    strips = ceil_div(work["q"], columns)
+    rows = (work["p"] - 1) * work["stride_h"] + span_r if slide else work["p"] * work["r"]
+    across = (work["q"] - strips) * work["stride_w"] + strips * span_s if share else work["q"] * work["s"]
+    return rows * across
+
+
+@jit
+def _held(work: Any, m: Any, columns: float, blocks: float, block_bytes: float) -> tuple[float, float]:
+    """Return the output blocks of a pass and how often their weights are loaded (-1: a part for every position).
+
+    A pass is what NBout's partial sums cover. Its weights are loaded once if SB holds them, else for every strip.
+    Private kernels, one weight for every MAC, are loaded a part at a time whatever SB holds.
+    """
+    p, q = work["p"], work["q"]
+    together = max(1.0, min(blocks, np.floor(m["nbout_positions"] / columns)))
+    products = work["r"] * work["s"] * work["c"] * work["m"] * work["g"] * p * q
+    if p * q > 1 and products <= work["weight"] * 1.5:
+        return together, -1.0
+    uses = work["n"] * work["t"] * p * ceil_div(q, columns)
+    if work["kind"] == RECURRENT:
+        return together, 1.0 if work["g"] * blocks * block_bytes <= m["sb_bytes"] else uses
+    if block_bytes > m["sb_bytes"]:
+        return together, uses
+    if uses > 1:
+        together = min(together, np.floor(m["sb_bytes"] / block_bytes))
+    return together, 1.0
 
 
 @jit
@@ -130,50 +164,74 @@ def cost(work: Any, m: Any) -> Cost:
 
 @jit
 def _contracted(work: Any, m: Any) -> Cost:
-    """Return the cost of CONV and CLASS layers: output blocks outside, then samples, strips, input chunks.
-
-    Weights of the output blocks that NBout's partial sums cover are loaded once if SB holds them, else again for every
-    strip. Private kernels, one weight for every MAC, are loaded once whatever SB holds.
-    """
+    """Return the cost of CONV and CLASS layers: passes outside, then samples, strips, input chunks."""
     n, g, p, q, kernel = work["n"], work["g"], work["p"], work["q"], work["r"] * work["s"]
     blocks = ceil_div(work["m"], m["tn"])
     chunks = ceil_div(work["c"], m["ti"])
     steps = work["t"] * n * g
     computing = steps * p * q * kernel * blocks * chunks
-
-    columns, window = _strip(work, m, chunks)
-    together = max(1.0, min(blocks, np.floor(m["nbout_positions"] / columns)))
+    columns, slide, share = _strip(work, m, chunks)
     block_bytes = chunks * m["ti"] * m["tn"] * kernel * ELEMENT_BYTES
-    uses = n * work["t"] * p * ceil_div(q, columns)
-    weights = work["weight"]
-    if kernel * work["c"] * work["m"] * g * p * q > weights * 1.5 or p * q == 1:
-        if work["kind"] == RECURRENT:
-            resident = g * blocks * block_bytes <= m["sb_bytes"]
-        else:
-            resident = block_bytes <= m["sb_bytes"]
-            if resident and uses > 1:
-                together = min(together, np.floor(m["sb_bytes"] / block_bytes))
-        if not resident:
-            weights *= uses
-    else:
-        weights *= n
+    together, loads = _held(work, m, columns, blocks, block_bytes)
     passes = ceil_div(blocks, together)
     if chunks * m["ti"] * work["h"] * work["w"] * ELEMENT_BYTES <= m["nbin_bytes"]:
         passes = 1.0
-    inputs = steps * work["c"] * window * passes
+    weights = work["weight"] * (n if loads < 0 else loads)
+    inputs = steps * work["c"] * _fetched(work, columns, slide, share) * passes
     outputs = steps * work["m"] * p * q
     dram = (inputs + weights + outputs) * ELEMENT_BYTES
-    moving = dram * m["cycles_per_byte"]
     first = min(m["sb_bytes"], block_bytes) + min(m["nbin_bytes"], chunks * m["ti"] * ELEMENT_BYTES)
     filling = first * m["cycles_per_byte"]
-    cycles = np.ceil(max(computing, moving) + filling)
+    waiting = max(0.0, dram * m["cycles_per_byte"] - computing)
+    revisits = chunks * work["r"] if columns > 1 else 1.0
+    return _dressed(m, n * work["macs"], computing, filling, waiting, inputs, weights, outputs, revisits)
 
+
+@jit
+def walk(work: Any, m: Any) -> Cost:
+    """Return what one work record costs by `sim.walks.diannao`; samples and steps after the second take as long."""
+    if work["kind"] not in (CONTRACT, RECURRENT):
+        return cost(work, m)
+    blocks = ceil_div(work["m"], m["tn"])
+    chunks = ceil_div(work["c"], m["ti"])
+    columns, slide, share = _strip(work, m, chunks)
+    block_bytes = chunks * m["ti"] * m["tn"] * work["r"] * work["s"] * ELEMENT_BYTES
+    together, loads = _held(work, m, columns, blocks, block_bytes)
+    refetch = chunks * m["ti"] * work["h"] * work["w"] * ELEMENT_BYTES > m["nbin_bytes"]
+    repeats = work["n"] * work["t"]
+    total = walk_repeats(work, m, columns, slide, share, together, loads, refetch, 1)
+    if repeats > 1:
+        two = walk_repeats(work, m, columns, slide, share, together, loads, refetch, 2)
+        total += (repeats - 1) * (two - total)
+    total *= work["g"]
+    products = work["t"] * work["g"] * work["m"] * work["c"] * work["p"] * work["q"] * work["r"] * work["s"]
+    macs = total[3] * work["macs"] / products
+    waiting = total[0] - total[1] - total[2]
+    inputs, weights, outputs = total[4] / ELEMENT_BYTES, total[5] / ELEMENT_BYTES, total[6] / ELEMENT_BYTES
+    revisits = chunks * work["r"] if columns > 1 else 1.0
+    return _dressed(m, macs, total[1], total[2], waiting, inputs, weights, outputs, revisits)
+
+
+@jit
+def _dressed(
+    m: Any,
+    macs: float,
+    computing: float,
+    filling: float,
+    waiting: float,
+    inputs: float,
+    weights: float,
+    outputs: float,
+    revisits: float,
+) -> Cost:
+    """Return the Cost of work on the NFU from its cycles, elements moved and visits of a partial sum."""
+    cycles = np.ceil(computing + filling + waiting)
+    dram = (inputs + weights + outputs) * ELEMENT_BYTES
     nbin = (computing * m["ti"] + inputs) * ELEMENT_BYTES
     sb = (computing * m["tn"] * m["ti"] + weights) * ELEMENT_BYTES
-    revisits = chunks * work["r"] if columns > 1 else 1.0
     nbout = 2 * outputs * revisits * ELEMENT_BYTES
     return Cost(
-        n * work["macs"], cycles, computing, 1.0, filling, cycles - computing - filling, dram, nbin, sb, nbout,
+        macs, cycles, computing, 1.0, filling, waiting, dram, nbin, sb, nbout,
         computing * m["nfu_pj"], nbin * m["nbin_pj_per_byte"], sb * m["sb_pj_per_byte"],
         nbout * m["nbout_pj_per_byte"], cycles * _CONTROL_PJ, dram * m["dram_pj_per_byte"],
     )  # fmt: skip
@@ -185,8 +243,8 @@ def _pooled(work: Any, m: Any) -> Cost:
     n = work["n"]
     channels = work["ofmap"] / (work["p"] * work["q"])
     computing = n * work["p"] * work["q"] * work["r"] * work["s"] * ceil_div(channels, m["ti"])
-    _, window = _strip(work, m, 1.0)
-    inputs = n * channels * window
+    columns, slide, share = _strip(work, m, 1.0)
+    inputs = n * channels * _fetched(work, columns, slide, share)
     return _vector(work, m, computing, inputs, 1.0)
 
 
@@ -233,6 +291,8 @@ class Diannao(ClosedFormMachine):
     )  # fmt: skip
     prepare = staticmethod(prepare)
     cost = staticmethod(cost)
+    walk = staticmethod(walk)
+    fidelities: ClassVar[tuple[str, ...]] = ("closed", "tile")
 
     tn: int = parameter(16, unit="output neurons", low=1, high=1024, source="Chen et al., section 5.1")
     ti: int = parameter(16, unit="inputs", low=1, high=1024, source="Chen et al., section 5.1")
@@ -271,5 +331,5 @@ class Diannao(ClosedFormMachine):
             return {"unit": "dma"}
         if work["kind"] not in (CONTRACT, RECURRENT):
             return {"unit": "nfu-2" if work["kind"] == WINDOW else "nfu-3"}
-        columns, _ = _strip(work, self.record, float(np.ceil(work["c"] / self.ti)))
+        columns, _, _ = _strip(work, self.record, float(np.ceil(work["c"] / self.ti)))
         return {"tn": self.tn, "ti": self.ti, "strip_columns": int(columns)}

@@ -25,6 +25,7 @@ from sim.engine.energy import mac_pj, sram_pj_per_byte
 from sim.engine.jit import ceil_div, jit
 from sim.engine.lowering import CONTRACT, MOVE, RECURRENT
 from sim.engine.parameters import parameter
+from sim.walks.fpga_tiled import walk_sample
 
 ELEMENT_BYTES = 4.0
 """Everything is float32."""
@@ -124,10 +125,34 @@ def cost(work: Any, m: Any) -> Cost:
     first_share = 1 / tiles_n
     filling = loading * first_share + storing
     waiting = max(0.0, loading - computing) * (1 - first_share)
-    cycles = np.ceil(computing + filling + waiting)
     dram = (inputs + weights + outputs) * ELEMENT_BYTES
+    return _dressed(m, n * work["macs"], computing, filling, waiting, dram)
+
+
+@jit
+def walk(work: Any, m: Any) -> Cost:
+    """Return what one work record costs by `sim.walks.fpga_tiled`; samples and steps after the second take as long."""
+    if work["kind"] not in (CONTRACT, RECURRENT):
+        return _streamed(work, m)
+    rows, columns = _tiles(work, m)
+    repeats = work["n"] * work["t"]
+    sums = np.zeros((int(min(repeats, 2.0)), 5))
+    walk_sample(work, m, rows, columns, len(sums), sums)
+    total = sums[0].copy()
+    if repeats > 1:
+        total += (repeats - 1) * (sums[1] - sums[0])
+    total *= work["g"]
+    dense = work["macs"] / (
+        work["t"] * work["g"] * work["m"] * work["c"] * work["p"] * work["q"] * work["r"] * work["s"]
+    )
+    return _dressed(m, total[3] * dense, total[1], total[2], total[0] - total[1] - total[2], total[4])
+
+
+@jit
+def _dressed(m: Any, macs: float, computing: float, filling: float, waiting: float, dram: float) -> Cost:
+    """Return the Cost of work on the array: its cycles, what it reads from the buffers, and energies."""
+    cycles = np.ceil(computing + filling + waiting)
     buffers = computing * (m["tn"] + m["tm"] * m["tn"] + 2 * m["tm"]) * ELEMENT_BYTES
-    macs = n * work["macs"]
     return Cost(
         macs, cycles, computing, 1.0, filling, waiting, dram, buffers,
         macs * MAC_PJ, buffers * BRAM_PJ_PER_BYTE, dram * m["dram_pj_per_byte"], cycles * m["board_pj_per_cycle"],
@@ -176,6 +201,8 @@ class FpgaTiled(ClosedFormMachine):
     )  # fmt: skip
     prepare = staticmethod(prepare)
     cost = staticmethod(cost)
+    walk = staticmethod(walk)
+    fidelities: ClassVar[tuple[str, ...]] = ("closed", "tile")
 
     tm: int = parameter(64, unit="channels", low=1, high=4096, source="Zhang et al., Table 4: <64, 7>")
     tn: int = parameter(7, unit="channels", low=1, high=4096, source="Zhang et al., Table 4: <64, 7>")

@@ -247,6 +247,7 @@ class Fused(FpgaTiled):
     )
     prepare = staticmethod(prepare)
     cost = staticmethod(cost)
+    fidelities: ClassVar[tuple[str, ...]] = ("closed",)
 
     tn: int = parameter(9, unit="channels", low=1, high=4096, source="Alwani et al.: <64, 9> for VGG (recalled)")
     dsp: int = parameter(3600, unit="DSP48E1", low=1, high=10**6, source="Virtex-7 VX690T")
@@ -302,9 +303,9 @@ class Fused(FpgaTiled):
                     merged.append(Segment(name, "Fused", group[0].first, group[-1].last))
         return tuple(merged), works
 
-    def priced(self, works: NDArray[Any]) -> list[Any]:
+    def priced(self, works: NDArray[Any], fidelity: str) -> list[Any]:
         stages = _stages(works)
-        return [group_cost(stages, self.record)] if len(stages) > 1 else super().priced(works)
+        return [group_cost(stages, self.record)] if len(stages) > 1 else super().priced(works, fidelity)
 
     def mapping(self, works: NDArray[Any]) -> dict[str, Any]:
         stages = _stages(works)

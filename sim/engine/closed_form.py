@@ -45,6 +45,8 @@ class ClosedFormMachine(Machine):
     derived: ClassVar[tuple[str, ...]]
     prepare: ClassVar[Callable[[Any], None]]
     cost: ClassVar[Callable[[Any, Any], Any]]
+    walk: ClassVar[Callable[[Any, Any], Any]]
+    """As `cost`, tile by tile; of machines that list fidelity "tile"."""
 
     @property
     def peak_macs_per_second(self) -> float:
@@ -75,9 +77,9 @@ class ClosedFormMachine(Machine):
         """Return the units of cost and their work records; a layer each unless the machine fuses some."""
         return lower(network, batch)
 
-    def priced(self, works: NDArray[Any]) -> list[Any]:
+    def priced(self, works: NDArray[Any], fidelity: str) -> list[Any]:
         """Return the Cost of each part of a segment."""
-        price = type(self).cost
+        price = type(self).cost if fidelity == "closed" else type(self).walk
         return [price(work, self.record) for work in works]
 
     def mapping(self, works: NDArray[Any]) -> dict[str, Any]:
@@ -118,7 +120,7 @@ class ClosedFormMachine(Machine):
     def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed") -> Report:
         if fidelity not in self.fidelities:
             raise UnsupportedError(f"{self.title} has fidelity {', '.join(self.fidelities)}, not {shown(fidelity)}")
-        announce_compilation(self.name)
+        announce_compilation(self.name if fidelity == "closed" else f"{self.name} {fidelity}")
         segments, works = self.segments(network, batch)
         layers: list[LayerReport] = []
         sums = np.zeros(len(self.Cost._fields))
@@ -129,7 +131,7 @@ class ClosedFormMachine(Machine):
                 if reason is not None:
                     subject = f"{segment.op} {shown(segment.name)} of {shown(network.name)}"
                     raise UnsupportedError(f"{self.title} does not do {subject}: {reason}", op=segment.op)
-            costs = self.priced(own)
+            costs = self.priced(own, fidelity)
             total = np.sum(np.array(costs), axis=0)
             native = all(cost.native for cost in costs)
             sums += total

@@ -31,6 +31,7 @@ def cache_folder() -> Path:
     for source in [
         *sorted(root.glob("*.py")),
         *sorted((root / "engine").glob("*.py")),
+        *sorted((root / "walks").glob("*.py")),
         root.parent / "accel" / "work.py",
     ]:
         digest.update(source.read_bytes())

@@ -67,6 +67,13 @@ def milliseconds(layers: Sequence[Layer], sets: int) -> float:
     return sum(cost(layer).cycles for layer in layers) * sets / FpgaTiled().clock_hz * 1e3
 
 
+def walked_milliseconds(layers: Sequence[Layer], sets: int) -> float:
+    """Return the same from the tile-level walk."""
+    machine = FpgaTiled()
+    records = as_records([work(layer) for layer in layers], 1)
+    return sum(FpgaTiled.walk(record, machine.record).cycles for record in records) * sets / machine.clock_hz * 1e3
+
+
 def gflops(layers: Sequence[Layer], sets: int) -> float:
     """Return the rate over ``layers``, a multiply and an add counted as two."""
     return sum(2 * work(layer).macs for layer in layers) * sets / milliseconds(layers, sets) * 1e-6

@@ -27,6 +27,7 @@ from sim.engine.closed_form import ClosedFormMachine
 
 MACHINES = sorted(sim.machines())
 CLOSED = [name for name, machine in sim.machines().items() if isinstance(machine, ClosedFormMachine)]
+PRICED = [(name, fidelity) for name in CLOSED for fidelity in sim.machine(name).fidelities]
 BATCHES = (1, 16)
 BYTES = {"float32": 4, "int16": 2, "float16": 2, "tf32": 4, "int8": 1}
 ROUNDING = 1 + 1e-9
@@ -165,6 +166,25 @@ def test_a_batch_costs_more_than_one_sample_and_at_most_as_much_as_its_samples(m
     assert many.inferences_per_second == pytest.approx(16 / many.seconds)
 
 
+@every_network
+@pytest.mark.parametrize("machine", [name for name in CLOSED if "tile" in sim.machine(name).fidelities])
+def test_the_laws_hold_tile_by_tile(machine, name):
+    given = sim.machine(machine)
+    one, many = (given.run(network(name), batch, fidelity="tile") for batch in BATCHES)
+    assert one.fidelity == "tile"
+    assert one.macs == network(name).macs
+    assert many.macs == 16 * network(name).macs
+    for figures in (one, *one.layers):
+        assert figures.seconds * ROUNDING >= figures.roofline_seconds
+        assert figures.utilization is None or 0 < figures.utilization <= ROUNDING
+    assert one.seconds <= many.seconds <= 16 * one.seconds * ROUNDING
+    wider = given.with_parameters(bandwidth_gbs=2 * given.bandwidth_gbs).run(network(name), fidelity="tile")
+    assert wider.seconds <= 1.01 * one.seconds
+    closed = run(machine, name)
+    assert one.dram_bytes <= closed.dram_bytes * ROUNDING  # padding is left out
+    assert closed.seconds <= 1.01 * one.seconds
+
+
 def every_kind_of_work():
     """One small network with each of the five kinds of Work, grouped and depthwise convolution, and a long chain."""
     b = Builder("kinds")
@@ -191,25 +211,26 @@ from test_machine_laws import every_kind_of_work
 import numba
 assert numba.config.DISABLE_JIT
 net = every_kind_of_work()
-print(json.dumps({{m: sim.run(net, m, 2).to_dict() for m in {closed!r}}}))
+print(json.dumps({{f"{{m}} {{f}}": sim.run(net, m, 2, fidelity=f).to_dict() for m, f in {priced!r}}}))
 """
 
 
 def test_compiled_and_pure_python_agree():
     done = subprocess.run(
-        [sys.executable, "-c", PURE.format(folder=str(Path(__file__).parent), closed=CLOSED)],
+        [sys.executable, "-c", PURE.format(folder=str(Path(__file__).parent), priced=PRICED)],
         env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
     pure = json.loads(done.stdout)
-    assert sorted(pure) == sorted(CLOSED)
+    assert len(pure) == len(PRICED)
     net = every_kind_of_work()
     kinds = {work.kind for node in net for work in net.work(node)}
     assert len(kinds) == 5
-    for machine, expected in pure.items():
-        assert_same(sim.run(net, machine, 2).to_dict(), expected, machine)
+    for machine, fidelity in PRICED:
+        where = f"{machine} {fidelity}"
+        assert_same(sim.run(net, machine, 2, fidelity=fidelity).to_dict(), pure[where], where)
 
 
 def assert_same(compiled, pure, where):
