@@ -5,7 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_LAZY = {"compare": "accel.app.compare", "explore": "accel.app.explore", "load": "accel.loading"}
+_LAZY = {
+    "compare": "accel.app.compare",
+    "explore": "accel.app.explore",
+    "flow": "accel.app.flow",
+    "generate": "accel.app.generate",
+    "load": "accel.loading",
+    "verify": "accel.app.verify",
+}
 """Where each function that `accel` offers itself lives; imported when it is first asked for."""
 _MODULES = ("reference",)
 """Modules that ``import accel`` is enough for."""

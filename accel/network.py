@@ -67,6 +67,8 @@ class Network:
         Graph inputs and outputs, in the model's order.
     notes : tuple of str
         What import or construction changed: folded, dropped, left to the host.
+    source : str, optional
+        Path of the ONNX file it was read from.
 
     Raises
     ------
@@ -80,6 +82,7 @@ class Network:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    source: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))

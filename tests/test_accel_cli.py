@@ -99,3 +99,22 @@ def test_a_bad_path_is_refused_in_one_line(path, tmp_path, monkeypatch):
         with pytest.raises(InputError, match="output") as caught:
             refuse(path)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["sim.py", "hdl/__init__.py"])
+def test_something_that_hides_a_package_is_named_in_one_line(tmp_path, kind):
+    hiding = tmp_path / kind
+    hiding.parent.mkdir(exist_ok=True)
+    hiding.write_text("")
+    program = "import sys; sys.path.insert(0, ''); from accel.app import cli; cli.main(['--help'])"
+    root = str(Path(cli.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"hides accel's package '{Path(kind).parts[0].removesuffix('.py')}'" in done.stderr

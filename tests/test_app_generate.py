@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -139,3 +140,18 @@ def test_a_manifest_that_was_edited_is_found_out(made, tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(AccelError, match="design"):
         manifest.read(tmp_path)
+
+
+def test_a_network_is_generated_from_the_file_it_was_loaded_from_and_from_nothing_else(made, tmp_path):
+    network = accel.load(shipped.path("mlp_qdq"))
+    design = accel.generate(network, target="ecp5-25f", budget={"multipliers": 4}, out=tmp_path / "again")
+    assert design.manifest.files == made.manifest.files
+    dense = network.nodes[1]
+    weight = dense.layer.weight.copy()
+    weight[0, 0] += 1
+    nodes = (network.nodes[0], replace(dense, layer=replace(dense.layer, weight=weight)), *network.nodes[2:])
+    with pytest.raises(InputError, match="must be as it was loaded from"):
+        accel.generate(replace(network, nodes=nodes), target="ecp5-25f", out=tmp_path / "other")
+    with pytest.raises(InputError, match=r"must be loaded from an \.onnx file"):
+        accel.generate(replace(network, source=None), target="ecp5-25f", out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()

@@ -9,11 +9,12 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
 import accel.app
-from accel.errors import AccelError
+from accel.errors import AccelError, InputError, shown
 
 _INTERRUPTED = 130
 
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
+        _refuse_shadows()
         code = build()(given, prog_name="accel", standalone_mode=False)
     except AccelError as error:
         sys.exit(_refuse(error, error.exit_code))
@@ -71,6 +73,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.close()  # the reader left; nothing to say and nobody to say it to
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_shadows() -> None:
+    """Raise `accel.errors.InputError` if something else is found under the name of one of our packages."""
+    import importlib.util
+
+    ours = Path(accel.app.__path__[0]).resolve().parents[1]
+    for name in ("sim", "hdl"):
+        spec = importlib.util.find_spec(name)
+        place = None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
+        if place is not None and not Path(place).resolve().is_relative_to(ours / name):
+            raise InputError(f"{shown(place)} hides accel's package {name!r}; run accel elsewhere or rename it")
 
 
 def _refuse(error: object, code: int) -> int:

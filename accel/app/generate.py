@@ -6,15 +6,19 @@ import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from accel import plan as planning
 from accel import targets
 from accel.app import files, folders, handover, manifest, models
 from accel.app.integers import load_integer
 from accel.app.manifest import HostEntry, KernelEntry, Manifest, StreamEntry
+from accel.app.models import Model
 from accel.errors import InputError, shown
 from accel.network import Network
 from accel.plan import Plan
@@ -56,7 +60,7 @@ class Generated:
 
 
 def generate(
-    model: str | Path,
+    model: str | Path | Network,
     *,
     target: str,
     out: str | Path,
@@ -69,8 +73,8 @@ def generate(
 
     Parameters
     ----------
-    model : str or path
-        An integer ONNX model, or a shipped one's name.
+    model : str, path or Network
+        An integer ONNX model, or a shipped one's name; a Network must be as it was loaded from its file.
     target : str
         A part or a family of `accel.targets`.
     out : path
@@ -91,8 +95,10 @@ def generate(
     """
     out = Path(out)
     folders.check_replaceable(out, manifest.is_ours)
-    source = models.find(model, integer=True)
+    source = _found(model) if isinstance(model, Network) else models.find(model, integer=True)
     network = load_integer(source.path)
+    if isinstance(model, Network) and not _same(model.nodes, network.nodes):
+        raise InputError(f"network {shown(model.name)} must be as it was loaded from {shown(source.path)}")
     part = targets.get(target)
     plan = planning.make(
         network,
@@ -114,6 +120,26 @@ def generate(
         described = described.model_copy(update={"files": manifest.hashes(fresh)})
         manifest.write(fresh, described)
     return Generated(out, described, plan)
+
+
+def _found(network: Network) -> Model:
+    """Return the model file that a network was loaded from, which becomes part of the design."""
+    if network.source is None:
+        raise InputError(f"network {shown(network.name)} must be loaded from an .onnx file to be generated")
+    return models.find(network.source, integer=True)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Return whether two nodes, layers or parts of them hold the same, arrays included."""
+    if type(a) is not type(b):
+        return False
+    if type(a) is np.ndarray:
+        return np.array_equal(a, b)
+    if type(a) is tuple:
+        return len(a) == len(b) and all(map(_same, a, b))
+    if is_dataclass(a):
+        return all(_same(getattr(a, field.name), getattr(b, field.name)) for field in fields(a))
+    return bool(a == b)
 
 
 def parsed_budget(text: str) -> dict[str, int]:

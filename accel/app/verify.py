@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from accel import reference
 from accel.app import files, manifest, transfers
 from accel.app import tensors as data
+from accel.app.generate import Generated
 from accel.app.simulation import Subject
 from accel.app.transfers import Difference
 from accel.errors import CheckError, InputError
@@ -83,7 +84,7 @@ class VerifyResult:
 
 
 def verify(
-    folder: str | Path,
+    design: str | Path | Generated,
     inputs: Path | Mapping[str, NDArray[Any]] | NDArray[Any] | None = None,
     *,
     samples: int | None = None,
@@ -96,8 +97,8 @@ def verify(
 
     Parameters
     ----------
-    folder : path
-        Made by ``accel generate``; refused if a file's hash differs from its manifest.
+    design : path or Generated
+        What ``accel generate`` made; refused if a file's hash differs from its manifest.
     inputs : path to an .npz file, mapping of str to array, array, optional
         Graph inputs of the model. Default: integers drawn from the whole range of the core's inputs.
     samples : int, optional
@@ -128,7 +129,7 @@ def verify(
     """
     if waves is not None:
         files.check_writable(waves)
-    checked = subject(folder, inputs, samples=samples, stalls=stalls, seed=seed, simulator=simulator)
+    checked = subject(design, inputs, samples=samples, stalls=stalls, seed=seed, simulator=simulator)
     done = checked.prepare(waves=waves is not None).run(waves)
     ports = transfers.total(done.ports)
     return VerifyResult(
@@ -139,7 +140,7 @@ def verify(
 
 
 def subject(
-    folder: str | Path,
+    design: str | Path | Generated,
     inputs: Path | Mapping[str, NDArray[Any]] | NDArray[Any] | None = None,
     *,
     samples: int | None = None,
@@ -148,15 +149,15 @@ def subject(
     simulator: str = "verilator",
 ) -> Subject:
     """Return a design with what is to be streamed through it; parameters and errors are those of `verify`."""
-    folder = Path(folder)
+    folder = Path(design) if isinstance(design, str | Path) else design.folder
     described = manifest.read(folder)
     if samples is not None and samples < 1:
         raise InputError(f"samples must be positive, not {samples}")
     plan = Plan.from_json((folder / manifest.PLAN).read_text())
     network = plan.integers(load(folder / manifest.MODEL))
-    design = plan.design(network)
-    tensors, source = _tensors(network, design, inputs, samples, seed)
-    return Subject(folder, described, design, tensors, source, stalls, seed, simulator)
+    placed = plan.design(network)
+    tensors, source = _tensors(network, placed, inputs, samples, seed)
+    return Subject(folder, described, placed, tensors, source, stalls, seed, simulator)
 
 
 def _tensors(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 import onnx
 
@@ -37,4 +38,5 @@ def load(source: str | os.PathLike[str] | bytes | onnx.ModelProto, *, dims: Mapp
     """
     from accel.onnx_import.importer import imported
 
-    return imported(source, dims or {})
+    network = imported(source, dims or {})
+    return network if isinstance(source, onnx.ModelProto) else replace(network, source=os.fspath(source))
