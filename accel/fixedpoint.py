@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 DEFAULT_SIGNIFICAND_BITS = 24
 MIN_SIGNIFICAND_BITS = 2
 MAX_SHIFT = 62
+ACCUMULATOR_BITS = 32
 MIN_FRACTION, MAX_FRACTION = -8, 24
 """Of a `FixedPoint`; a product of two of them then shifts by at most `MAX_SHIFT` to any other."""
 
@@ -65,7 +66,7 @@ class Quantization:
     zero_point : int
         The integer that stands for zero; within ``[low, high]`` of the type.
     bits : int
-        Width, 2 to 16.
+        Width, 2 to 16; or 32, of accumulators that leave a network as they are.
     signed : bool
         Two's complement or unsigned.
     low, high : int
@@ -80,7 +81,7 @@ class Quantization:
     high: int = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.bits, int) and 2 <= self.bits <= 16):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not (isinstance(self.bits, int) and (2 <= self.bits <= 16 or self.bits == ACCUMULATOR_BITS)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ModelError(f"activation bits must be 2 to 16, not {shown(self.bits)}")
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise ModelError(f"scale must be positive and finite, not {self.scale!r}")
@@ -101,8 +102,8 @@ class Quantization:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The numpy type that holds it: int8, uint8, int16 or uint16."""
-        return np.dtype(f"{'' if self.signed else 'u'}int{8 if self.bits <= 8 else 16}")
+        """The numpy type that holds it: int8, uint8, int16 or uint16; int32 or uint32 for accumulators."""
+        return np.dtype(f"{'' if self.signed else 'u'}int{max(8, 1 << (self.bits - 1).bit_length())}")
 
     @property
     def centered_range(self) -> tuple[int, int]:

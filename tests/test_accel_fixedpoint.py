@@ -235,3 +235,13 @@ def test_other_quantizations_are_no_fixed_point(quantization):
 def test_fixed_point_has_limits(bits, fraction):
     with pytest.raises(ModelError, match=r"fixed-point (bits|fraction) must be"):
         FixedPoint(bits, fraction)
+
+
+@pytest.mark.parametrize(
+    ("bits", "signed", "dtype"), [(2, False, "uint8"), (8, True, "int8"), (9, True, "int16"), (16, False, "uint16")]
+)
+def test_integers_are_held_in_the_narrowest_type(bits, signed, dtype):
+    assert Quantization(1.0, 0, bits, signed).dtype == dtype
+    assert Quantization(1.0, 0, 32).dtype == np.int32
+    with pytest.raises(ModelError, match="2 to 16"):
+        Quantization(1.0, 0, 24)

@@ -5,10 +5,11 @@ import time
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto
 
 from accel import reference, shipped
 from accel.network import Network
-from accel.onnx_import import load
+from accel.onnx_import import load, lowering
 from benchmarks.import_samples import models
 from benchmarks.import_samples.sketch import Sketch
 
@@ -73,7 +74,7 @@ def test_a_quantised_sample_is_integers_inside(name):
         return
     assert network.is_integer
     hosted = [n.layer.op for n in network if any(network.tensors[t].quantization is None for t in n.inputs)]
-    if name in ("qdq.borders", "qoperator.softmax", "qoperator.gemm_to_real") or "qoperator.integer_" in name:
+    if name in ("qdq.borders", "qoperator.softmax", "qoperator.gemm_to_real"):
         assert any("host" in note for note in network.notes)
     else:
         assert set(hosted) == {"Quantize"} or not hosted
@@ -168,3 +169,56 @@ def test_many_outputs_take_time_in_proportion(op):
     begin = time.process_time()
     assert len(load(s.model(*names)).outputs) == 20_000
     assert time.process_time() - begin < 10  # 4 s alone; minutes if every output looked at every other
+
+
+def matrices(*, then=(), outputs: int = TensorProto.INT32) -> tuple[onnx.ModelProto, np.ndarray, np.ndarray]:
+    """MatMulInteger whose accumulators need 28 bits, an input for it, and what they are."""
+    rng = np.random.default_rng(0)
+    weight = rng.integers(-128, 128, (4001, 3)).astype(np.int8)
+    weight[:, 0] = 127
+    x = rng.integers(0, 256, (3, 4001)).astype(np.uint8)
+    x[0] = 255
+    s = Sketch()
+    y = s.op("MatMulInteger", s.input("x", "n", 4001, dtype=TensorProto.UINT8), s.const(weight, "int8"))
+    for op, operands, attributes in then:
+        y = s.op(op, y, *(s.const(o, np.asarray(o).dtype.name) for o in operands), **attributes)
+    return s.model(y, dtype=outputs), x, x.astype(np.int64) @ weight.astype(np.int64)
+
+
+def test_bare_accumulators_are_exact_integers_of_32_bits():
+    model, x, exact = matrices()
+    assert exact.max() > 2**26
+    network = load(model)
+    (got,) = reference.run(network, x).values()
+    assert got.dtype == np.int32
+    np.testing.assert_array_equal(got, exact)
+    (fewer,) = reference.run(network.with_significand_bits(8), x).values()
+    np.testing.assert_array_equal(fewer, exact)
+
+
+def test_accumulators_that_are_cast_and_scaled_are_rounded_once():
+    scale, zero = np.float32(0.5), np.int8(3)
+    model, x, exact = matrices(
+        then=[
+            ("Cast", (), {"to": TensorProto.FLOAT}),
+            ("Mul", (np.float32(2**-20),), {}),
+            ("QuantizeLinear", (scale, zero), {}),
+        ],
+        outputs=TensorProto.INT8,
+    )
+    (got,) = reference.run(load(model), x).values()
+    np.testing.assert_array_equal(got, np.clip(np.rint(exact * 2.0**-19) + 3, -128, 127).astype(np.int8))
+
+
+def test_a_cast_gives_integers_of_the_graph_s_own_the_scale_one():
+    s = Sketch()
+    pixels = s.op("Cast", s.input("x", "n", 4, dtype=TensorProto.UINT8), to=TensorProto.FLOAT)
+    x = np.arange(8, dtype=np.uint8).reshape(2, 4) * 31
+    (got,) = reference.run(load(s.model(s.op("Relu", pixels))), x).values()
+    np.testing.assert_array_equal(got, x.astype(np.float32))
+
+
+def test_an_operator_has_one_handler():
+    assert "Conv" in lowering.handlers()
+    with pytest.raises(ValueError, match="Conv has two handlers"):
+        lowering.lowers("Conv")(lambda site: None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from accel.errors import ModelError, shown
-from accel.fixedpoint import Quantization
+from accel.fixedpoint import ACCUMULATOR_BITS, Quantization
 from accel.fold import fold
 from accel.layers.base import Layer
 from accel.layers.dequantize import Dequantize
@@ -180,6 +180,8 @@ class Assembler:
             _add(builder, name, layer, cluster.inputs, step.outputs, output)
         elif step.kind == "quantize":
             q = self.quantizations[step.outputs[0]]
+            if q.bits == ACCUMULATOR_BITS:
+                raise ModelError("its operands must be integers that come as they are, not from floating point")
             _add(builder, step.name, Quantize(quantization=q), step.inputs, step.outputs, q)
         elif step.kind == "dequantize":
             q = self.quantizations[step.inputs[0]]

@@ -187,6 +187,8 @@ def _nodes(proto: onnx.GraphProto) -> list[RawNode]:
             copies[name] += 1
             unique = f"{name}_{copies[name] + 1}"
         names.add(unique)
+        if not op.isidentifier():
+            raise ModelError(f"the operator of node {index} must be a word, not {shown(op)}")
         domain = text_of(raw, "domain", f"the domain of node {shown(name)}")
         label = f"node {shown(unique)} ({op})"
         if op in CONTROL_FLOW:

@@ -200,7 +200,8 @@ class Lowering:
             return
         handler = handlers().get(node.op)
         if handler is None:
-            raise ModelError(f"this operator is not supported{did_you_mean(node.op, sorted(handlers()))}")
+            known = sorted(op for op in handlers() if not op.startswith("accel."))
+            raise ModelError(f"this operator is not supported{did_you_mean(node.op, known)}")
         if not node.inputs:
             raise ModelError("input 1 must be given")
         handler(site)
@@ -215,6 +216,8 @@ def lowers(*ops: str) -> Callable[[Handler], Handler]:
 
     def register(handler: Handler) -> Handler:
         for op in ops:
+            if op in _handlers:
+                raise ValueError(f"{op} has two handlers")
             _handlers[op] = handler
         return handler
 

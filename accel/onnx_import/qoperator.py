@@ -12,6 +12,9 @@ from accel.errors import ModelError
 from accel.onnx_import.attributes import Attributes
 from accel.onnx_import.graph import Graph, RawNode, naming
 
+ACCUMULATORS = "accel.Accumulators"
+"""Stands behind an operator on integers without scales, where a QuantizeLinear stands behind others."""
+
 
 @dataclass(slots=True)
 class Rewriter:
@@ -69,10 +72,18 @@ class Rewriter:
         if not scale:
             self.nodes.append(RawNode(self.node.name, op, inputs, self.node.outputs, self.node.attributes))
             return
+        self._rounded(op, inputs, "QuantizeLinear", [scale] + ([zero_point] if zero_point else []))
+
+    def accumulators(self, op: str, inputs: list[str]) -> None:
+        """Append the float operator, and what says that its results are integers of 32 bits."""
+        self._rounded(op, inputs, ACCUMULATORS, [])
+
+    def _rounded(self, op: str, inputs: list[str], rounding: str, parameters: list[str]) -> None:
         real = self.add(op, inputs, "real", self.node.attributes)
         self.nodes[-1].name = self.node.name
-        names = [real, scale] + ([zero_point] if zero_point else [])
-        self.nodes.append(RawNode(f"{self.node.name}.q", "QuantizeLinear", names, self.node.outputs, Attributes()))
+        self.nodes.append(
+            RawNode(f"{self.node.name}.q", rounding, [real, *parameters], self.node.outputs, Attributes())
+        )
 
 
 def _conv(r: Rewriter) -> None:
@@ -124,7 +135,7 @@ def _concat(r: Rewriter) -> None:
 
 
 def _integer(op: str, axis: int) -> Callable[[Rewriter], None]:
-    """Return the rewrite of an operator on integers without scales: as real numbers of scale one."""
+    """Return the rewrite of an operator on integers without scales, whose results are its accumulators."""
 
     def rewrite(r: Rewriter) -> None:
         real = [
@@ -133,7 +144,7 @@ def _integer(op: str, axis: int) -> Callable[[Rewriter], None]:
             )
             for i, n, a in ((0, "x", axis), (1, "w", axis))
         ]
-        r.operator(op, real, "", "")
+        r.accumulators(op, real)
 
     return rewrite
 

@@ -366,6 +366,8 @@ def _operators() -> list[Case]:
         _op("no weights", "must be given", "Conv"),
         _op("weights of three axes", "4 axes", "Conv", w[0]),
         _op("kernel_shape of its own", "agree with the weights", "Conv", w, kernel_shape=[2, 2]),
+        _op("operator with a dot", "must be a word", "com.microsoft.QGemm"),
+        _op("cast to int64", "not to int64", "Cast", to=TensorProto.INT64),
         _op("zero stride", "[1, 2147483647]", "Conv", w, strides=[0, 1]),
         _op("negative padding", "[0, 2147483647]", "Conv", w, pads=[-1, 0, 0, 0]),
         _op("three strides", "2 entries", "Conv", w, strides=[1, 1, 1]),
@@ -447,6 +449,11 @@ def _quantised() -> list[Case]:
         x = s.op("QuantizeLinear", s.input("x", "n", 4), *parameters)
         return s.model(s.op("DequantizeLinear", s.op("Clip", x, s.const(-_INF)), *parameters))
 
+    def cast() -> onnx.ModelProto:
+        s = Sketch()
+        x = s.op("QuantizeLinear", s.input("x", "n", 4), s.const(0.1), s.const(0, "int8"))
+        return s.model(s.op("Cast", x, to=TensorProto.FLOAT))
+
     def huge_bias() -> onnx.ModelProto:
         s = qdq.Quantized()
         return s.model(s.q(s.op("Gemm", s.q(s.input("x", "n", 4)), s.w(4, 3, axis=1), s.const([1e9, 0, 0]))))
@@ -480,6 +487,7 @@ def _quantised() -> list[Case]:
         _saved("dequantised by another scale", "0.2", other_scale()),
         _saved("computing on integers", "holds integers", float_on_integers()),
         _saved("bias beyond 32 bits", "32 bits", huge_bias()),
+        _saved("cast of scaled integers", "without a scale", cast()),
         _saved("dynamic quantisation", "statically", dynamic()),
         _changed("quantised operator cut short", "must be given",
                  lambda m: m.graph.node[1].input.__delitem__(slice(5, None)), qoperator.convolution),

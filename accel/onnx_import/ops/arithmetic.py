@@ -9,7 +9,6 @@ from accel.layers.add import Add
 from accel.layers.clip import Clip
 from accel.layers.div import Div
 from accel.layers.elementwise import Elementwise
-from accel.layers.exp import Exp
 from accel.layers.max import Max
 from accel.layers.min import Min
 from accel.layers.mul import Mul
@@ -92,13 +91,11 @@ def extreme(site: Site) -> None:
         _with_constant(site, kind, x, constants[0])
 
 
-@lowers("Pow", "Sqrt", "Reciprocal", "Neg", "Exp")
+@lowers("Pow", "Sqrt", "Reciprocal", "Neg")
 def power(site: Site) -> None:
-    """Lower constant powers, negation and the exponential."""
+    """Lower constant powers and negation."""
     x = site.activation()
-    if site.node.op == "Exp":
-        layer = Exp()
-    elif site.node.op == "Neg":
+    if site.node.op == "Neg":
         layer = Mul(constant_shape=(), constant=np.array(-1, np.float32))
     elif site.node.op == "Pow":
         layer = Pow(exponent=site.constant(1, "the exponent").scalar("the exponent"))

@@ -15,7 +15,6 @@ from accel.layers.reshape import Reshape
 from accel.layers.transpose import Transpose
 from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.shape_rules import axis_of, permutation, reshaped, squeezed_axes, unsqueezed
-from accel.onnx_import.tensors import element_type
 from accel.onnx_import.values import Activation, Const
 
 
@@ -198,14 +197,3 @@ def identity(site: Site) -> None:
         site.define(value)
     else:
         site.alias(value)
-
-
-@lowers("Cast")
-def cast(site: Site) -> None:
-    """Drop a Cast between floating point types: layers compute in float32."""
-    x = site.activation()
-    site.node.attributes.ignore("saturate", "round_mode")
-    element = element_type(site.node.attributes.integer("to", 0), "the result")
-    if element.dtype.kind != "f" or x.quantization is not None:
-        raise ModelError("an activation can be cast between floating point types only")
-    site.alias(x)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from accel.errors import ModelError
-from accel.fixedpoint import Quantization, signed_bits
+from accel.fixedpoint import ACCUMULATOR_BITS, Quantization, signed_bits
 from accel.onnx_import.lowering import Site, lowers
+from accel.onnx_import.qoperator import ACCUMULATORS
 from accel.onnx_import.shape_rules import axis_of
 from accel.onnx_import.tensors import element_type
 from accel.onnx_import.values import Array, Codes, Const
 
+MAX_ACTIVATION_BITS = 16
 _UINT8 = 2
 _DEFAULT_AXIS = 1
 
@@ -90,6 +92,8 @@ def activation_quantization(given: Parameters) -> Quantization:
     """Return the quantisation of an activation: per tensor, 2 to 16 bits."""
     if given.axis is not None:
         raise ModelError(f"activations must have one scale, not {given.scale.size}")
+    if given.bits > MAX_ACTIVATION_BITS:
+        raise ModelError(f"activation bits must be 2 to {MAX_ACTIVATION_BITS}, not {given.bits}")
     return Quantization(float(given.scale), int(given.zero_point), given.bits, given.signed)
 
 
@@ -168,6 +172,31 @@ def _dequantize_constant(site: Site, value: Const) -> None:
         raise ModelError("its values must be finite")
     codes = Codes(centered, given.scale, given.axis, width)
     site.define(Const(real.astype(np.float32), 32, codes=codes))
+
+
+@lowers(ACCUMULATORS)
+def accumulators(site: Site) -> None:
+    """Lower what stands behind ConvInteger and MatMulInteger: its results are integers as they are, of scale one."""
+    site.emit_border("quantize", site.activation(), Quantization(1.0, 0, ACCUMULATOR_BITS))
+
+
+@lowers("Cast")
+def cast(site: Site) -> None:
+    """Lower Cast to floating point, which is float32 here: of real numbers, or of integers whose scale is one."""
+    value = site.activation()
+    site.node.attributes.ignore("saturate", "round_mode")
+    target = element_type(site.node.attributes.integer("to", 0), "the result").dtype
+    if target.kind != "f":
+        raise ModelError(f"an activation can be cast to floating point only, not to {target}")
+    if value.quantization is None:
+        site.alias(value)
+        return
+    held = site.lowering.quantization(value)
+    if value.name in site.lowering.unscaled:
+        site.lowering.settle(value.name, held)
+    elif (held.scale, held.zero_point) != (1, 0):
+        raise ModelError("its input must be integers without a scale; those of a QuantizeLinear need DequantizeLinear")
+    site.emit_border("dequantize", value, None)
 
 
 @lowers("DynamicQuantizeLinear")
