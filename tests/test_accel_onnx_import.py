@@ -222,3 +222,25 @@ def test_an_operator_has_one_handler():
     assert "Conv" in lowering.handlers()
     with pytest.raises(ValueError, match="Conv has two handlers"):
         lowering.lowers("Conv")(lambda site: None)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_mean_whose_last_window_starts_in_a_pad_is_onnx_s(width):
+    s = Sketch()
+    padded = s.op("Pad", s.input("x", "n", 1, 4, 4), s.const([0, 0, 0, 0, 0, 0, width, width], "int64"))
+    model = s.model(s.op("AveragePool", padded, kernel_shape=[2, 2], strides=[4, 4], ceil_mode=1))
+    x = np.arange(1, 17, dtype=np.float32).reshape(1, 1, 4, 4)
+    (got,) = reference.run(load(model), x).values()
+    np.testing.assert_array_equal(got, [[[[3.5, 0], [0, 0]]]])
+
+
+@pytest.mark.parametrize("bias", [2**31 - 1, -(2**30) - 12345, 2**24 + 1, -7])
+def test_the_bias_of_a_quantised_operator_keeps_its_integers(bias):
+    s = Sketch()
+    x = s.input("x", "n", 1, 2, 2, dtype=TensorProto.UINT8)
+    x_scale, w_scale, y_scale = (s.const(value) for value in (0.0123, 0.0371, 0.5))
+    zero, point = s.const(0, "uint8"), s.const(0, "int8")
+    weight = s.const(np.ones((1, 1, 1, 1)), "int8")
+    operands = (x, x_scale, zero, weight, w_scale, point, y_scale, zero, s.const([bias], "int32"))
+    (node,) = load(s.model(s.op("QLinearConv", *operands), dtype=TensorProto.UINT8))
+    assert node.layer.bias.tolist() == [bias]

@@ -270,6 +270,8 @@ def _same(function: Callable[..., Array], count: int, kinds: str = "iuf") -> Cal
 
 def _pick(function: Callable[..., Array]) -> Callable[[Call], list[Array]]:
     def fold(call: Call) -> list[Array]:
+        if not call.operands:
+            raise ModelError("input 1 must be given")
         result, *rest = call.together()
         for other in rest:
             result = function(result, other)

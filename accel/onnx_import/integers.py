@@ -27,6 +27,8 @@ from accel.onnx_import.values import Codes
 MAX_WEIGHT_BITS = 9
 """Signed bits of a weight less its zero point; eight stored bits give nine."""
 _BIAS_LIMIT = 2**31
+_FLOAT32_ROUNDING = 2.0**-22
+"""Relative; of a product of two float32 numbers against itself in float32, with room to spare."""
 
 
 @dataclass(slots=True)
@@ -190,6 +192,8 @@ def _bias(step: Step, layer: Conv | ConvTranspose | Dense, scale: Array | float)
     real = np.asarray(layer.bias, np.float64) if codes is None else codes.values * codes.scale
     with np.errstate(over="ignore"):
         values = np.rint(real / scale)
+    if codes is not None and np.allclose(codes.scale, scale, rtol=_FLOAT32_ROUNDING, atol=0):
+        values = codes.values  # already at the accumulator's scale, which the model holds in float32
     largest = float(np.abs(values).max(initial=0))
     if not largest < _BIAS_LIMIT:
         raise ModelError(f"its bias must fit 32 bits at the accumulator's scale, not be {largest:.3g}")

@@ -395,6 +395,7 @@ def _operators() -> list[Case]:
         _op("unknown activation", "activation", "RNN", np.ones((1, 2, 3), np.float32), np.ones((1, 2, 2), np.float32),
             shape=(4, "n", 3), activations=["Cosine"]),
         _op("no inputs at all", "input 1 must be given", "Sum", empty=True),
+        _op("largest of nothing", "input 1 must be given", "Max", empty=True),
         _op("second output of a layer", "'conv_0_1' is not supported", "Conv", w, outputs=2, reads=1),
         _op("huge padding", "MAX_ELEMENTS", "Conv", w, pads=[2**31 - 1] * 4, strides=[2**31 - 1] * 2),
         _op("huge kernel", "MAX_ELEMENTS", "AveragePool", kernel_shape=[2**31 - 1] * 2, pads=[2**30] * 4),

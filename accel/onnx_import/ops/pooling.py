@@ -44,7 +44,8 @@ def average_pool(site: Site) -> None:
     counted = attributes.flag("count_include_pad", False)
     padding = window.padding
     step = writer(site, x, site.node.inputs[0])
-    if not any(padding) and step is not None and isinstance(step.layer, Pad):
+    hangs_over = attributes.flag("ceil_mode", False)  # its last window may start in a Pad, but not in padding
+    if not any(padding) and not hangs_over and step is not None and isinstance(step.layer, Pad):
         x, padding = absorb_pad(site, x, padding)
         counted = counted or any(padding)
     layer = AveragePool(
@@ -52,7 +53,7 @@ def average_pool(site: Site) -> None:
         stride=window.stride,
         dilation=window.dilation,
         padding=padding,
-        ceil_mode=attributes.flag("ceil_mode", False),
+        ceil_mode=hangs_over,
         count_include_pad=counted,
     )
     site.emit(layer, x, batch_axis=0)
