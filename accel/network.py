@@ -231,6 +231,8 @@ class Builder:
             raise ModelError(f"node {shown(name)}: {error}") from None
         if outputs is None:
             outputs = [name if i == 0 else f"{name}.{i}" for i in range(len(shapes))]
+        if len(outputs) != len(shapes):
+            raise ModelError(f"node {shown(name)} must have {len(shapes)} outputs, not {len(outputs)}")
         each = quantization if isinstance(quantization, Sequence) else [quantization] * len(shapes)
         for tensor, shape, of_tensor in zip(outputs, shapes, each, strict=True):
             if tensor in self._tensors:

@@ -78,7 +78,7 @@ def checked_inputs(network: Network, x: Inputs) -> dict[str, Array]:
             if name not in names:
                 raise InputError(f"network has no input {shown(name)}{did_you_mean(str(name), list(names))}")
     else:
-        given = [x] if isinstance(x, np.ndarray) else list(x)
+        given = list(x) if isinstance(x, list | tuple) else [x]
         if len(given) != len(names):
             raise InputError(f"network must be given {len(names)} inputs ({_listed(names)}), not {len(given)}")
         arrays = dict(zip(names, given, strict=True))
@@ -87,15 +87,19 @@ def checked_inputs(network: Network, x: Inputs) -> dict[str, Array]:
         if name not in arrays:
             raise InputError(f"input {shown(name)} must be given; inputs: {_listed(names)}")
         tensor = network.tensors[name]
-        _check(tensor, np.asarray(arrays[name]))
+        try:
+            arrays[name] = np.asarray(arrays[name])
+        except ValueError:  # rows of different lengths
+            raise InputError(f"input {shown(name)} must be an array") from None
+        _check(tensor, arrays[name])
         if tensor.batch_axis is not None:
-            counts[name] = np.shape(arrays[name])[tensor.batch_axis]
+            counts[name] = arrays[name].shape[tensor.batch_axis]
     if len(set(counts.values())) > 1:
         raise InputError(
             "inputs must hold the same number of samples, not "
             + ", ".join(f"{count} of {shown(name)}" for name, count in counts.items())
         )
-    return {name: np.asarray(arrays[name]) for name in names}
+    return {name: arrays[name] for name in names}
 
 
 def _check(tensor: Tensor, array: NDArray[Any]) -> None:

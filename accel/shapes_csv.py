@@ -42,6 +42,8 @@ def load_shapes(path: str | Path) -> Network:
             data = file.read(MAX_SHAPES_BYTES + 1)
     except OSError as error:
         raise InputError(f"shapes file {shown(path)} cannot be read: {error.strerror}") from None
+    except ValueError:  # a null byte in the path
+        raise InputError(f"{shown(path)} is not a path") from None
     if len(data) > MAX_SHAPES_BYTES:
         raise InputError(
             f"shapes file {shown(path)} must be at most {MAX_SHAPES_BYTES:,} bytes (accel.limits.MAX_SHAPES_BYTES)"

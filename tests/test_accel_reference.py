@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from accel import reference
-from accel.errors import InputError
+from accel.errors import InputError, ModelError
 from accel.fixedpoint import Quantization
 from accel.layers.add import Add
 from accel.layers.conv import Conv
@@ -193,3 +193,17 @@ def test_a_network_without_weights_does_not_run(network, images):
     )
     with pytest.raises(InputError, match="must have weights to run; node 'conv_1' has none"):
         reference.run(bare, images)
+
+
+@pytest.mark.parametrize("x", [5, None, np.float32(1), {"x": [[1], [1, 2]]}, "x"])
+def test_what_is_no_array_is_refused(x):
+    builder = Builder("one")
+    builder.output(builder.add(Flatten(), builder.input("x", (4,))))
+    with pytest.raises(InputError, match="input 'x' must"):
+        reference.run(builder.build(), x)
+
+
+def test_a_layer_is_given_as_many_outputs_as_it_has():
+    builder = Builder("one")
+    with pytest.raises(ModelError, match="must have 1 outputs, not 2"):
+        builder.add(Flatten(), builder.input("x", (4,)), outputs=["a", "b"])

@@ -83,3 +83,8 @@ def test_a_bad_file_is_refused(tmp_path):
     (tmp_path / "nul.csv").write_bytes(b"a\x00b\nc")
     with pytest.raises(AccelError):
         load_shapes(tmp_path / "nul.csv")
+
+
+def test_a_null_byte_is_no_path():
+    with pytest.raises(InputError, match="not a path"):
+        load_shapes("a\0.csv")
