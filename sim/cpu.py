@@ -22,10 +22,9 @@ from sim.engine.caches import blocked_elements, past_cache
 from sim.engine.closed_form import ClosedFormMachine
 from sim.engine.jit import ceil_div, jit
 from sim.engine.lowering import CONTRACT, RECURRENT
+from sim.engine.lowering import FLOAT32_BYTES as ELEMENT_BYTES
 from sim.engine.parameters import parameter
 
-ELEMENT_BYTES = 4.0
-"""float32."""
 _ROWS = 6.0
 """Rows of the register block of a GEMM micro-kernel; its columns are two vectors (Goto & van de Geijn)."""
 _SHORT_REDUCTION = 16.0

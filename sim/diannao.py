@@ -25,11 +25,10 @@ from sim.engine.dram import DRAM, PJ_PER_BYTE
 from sim.engine.energy import SRAM_EXPONENT, sram_growth
 from sim.engine.jit import ceil_div, jit
 from sim.engine.lowering import CONTRACT, MOVE, RECURRENT, WINDOW
+from sim.engine.lowering import INT16_BYTES as ELEMENT_BYTES
 from sim.engine.parameters import parameter
 from sim.walks.diannao import walk_repeats
 
-ELEMENT_BYTES = 2.0
-"""16-bit fixed point."""
 BLOCK_MILLIWATTS: Mapping[str, float] = MappingProxyType(
     {"sb": 105, "nbin": 91, "nbout": 92, "nfu": 132, "cp": 31, "aximux": 8, "other": 26}
 )

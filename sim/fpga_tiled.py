@@ -24,11 +24,10 @@ from sim.engine.dram import DRAM, PJ_PER_BYTE
 from sim.engine.energy import mac_pj, sram_pj_per_byte
 from sim.engine.jit import ceil_div, jit
 from sim.engine.lowering import CONTRACT, MOVE, RECURRENT
+from sim.engine.lowering import FLOAT32_BYTES as ELEMENT_BYTES
 from sim.engine.parameters import parameter
 from sim.walks.fpga_tiled import walk_sample
 
-ELEMENT_BYTES = 4.0
-"""Everything is float32."""
 _FPGA_OVER_ASIC = 14.0
 MAC_PJ = _FPGA_OVER_ASIC * mac_pj("float32_mult", "float32_add", node_nm=28, volts=0.9)
 """A float32 multiply and add at 28 nm, times the FPGA to ASIC dynamic power ratio of Kuon & Rose, IEEE TCAD 2007."""

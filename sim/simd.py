@@ -20,10 +20,8 @@ from sim.engine.caches import blocked_elements, past_cache
 from sim.engine.closed_form import ClosedFormMachine
 from sim.engine.jit import jit
 from sim.engine.lowering import CONTRACT, RECURRENT
+from sim.engine.lowering import INT16_BYTES as ELEMENT_BYTES
 from sim.engine.parameters import parameter
-
-ELEMENT_BYTES = 2.0
-"""16-bit fixed point."""
 
 
 class Cost(NamedTuple):

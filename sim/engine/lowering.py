@@ -18,6 +18,8 @@ from accel.network import Network, Node
 from accel.work import Kind, Work, to_records
 
 CONTRACT, WINDOW, POINTWISE, RECURRENT, MOVE = (float(kind) for kind in Kind)
+FLOAT32_BYTES, INT16_BYTES = 4.0, 2.0
+"""Of an operand, as cost functions count them."""
 
 RECORD_DTYPE = np.dtype(
     [(f.name, np.float64) for f in fields(Work)]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from accel.work import Kind, Work
 from sim.engine.lowering import as_records
-from sim.fused import Fused, front, group_cost, grouping, pixels
+from sim.engine.pyramids import front, grouping, pixels
+from sim.fused import Fused, group_cost
 
 Layer = Mapping[str, int]
 

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from sim.engine.jit import ceil_div, jit
+from sim.engine.lowering import INT16_BYTES as ELEMENT_BYTES
 from sim.walks.channel import channel, transfer
-
-ELEMENT_BYTES = 2.0
 
 
 @jit

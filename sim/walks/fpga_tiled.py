@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from sim.engine.jit import ceil_div, jit
+from sim.engine.lowering import FLOAT32_BYTES as ELEMENT_BYTES
 from sim.walks.channel import BYTES, channel, transfer
-
-ELEMENT_BYTES = 4.0
 
 
 @jit
