@@ -5,7 +5,7 @@ Efficiencies are of libraries and frameworks, taken from published runs; they ar
 References
 ----------
 S. Williams, A. Waterman, D. Patterson, "Roofline", CACM 2009. K. Goto, R. van de Geijn, "Anatomy of high-performance
-matrix multiplication", ACM TOMS 2008. J.-W. Hong, H. T. Kung, "I/O complexity: the red-blue pebble game", STOC 1981.
+matrix multiplication", ACM TOMS 2008.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def _gemm_cycles(m: Any, rows: float, columns: float, depth: float, count: float
 
 
 @jit
-def _beyond(macs: float, compulsory: float, cache_bytes: float) -> float:
-    """Return the bytes a blocked product moves past a cache: 2 MACs over a block's side (Hong & Kung)."""
-    return max(compulsory, 2 * macs / np.sqrt(cache_bytes / ELEMENT_BYTES / 3)) * ELEMENT_BYTES
+def _beyond(ifmap: float, weight: float, ofmap: float, macs: float, cache_bytes: float) -> float:
+    """Return the bytes a blocked contraction moves past a cache of one core."""
+    return (blocked_elements(ifmap, weight, macs, cache_bytes / ELEMENT_BYTES) + ofmap) * ELEMENT_BYTES
 
 
 @jit
@@ -110,7 +110,7 @@ def _priced(work: Any, m: Any, n: float, times: float) -> Cost:
         efficiency = m["conv_efficiency"] if depth > work["c"] else m["gemm_efficiency"]
         columns = n * work["p"] * work["q"]
         computing = dense * _gemm_cycles(m, work["m"], columns, depth, work["g"], efficiency)
-        reread = blocked_elements(ifmap, weight, cache) - ifmap
+        reread = blocked_elements(ifmap, weight, macs, cache) - ifmap
     elif kind == RECURRENT:
         regions = 2 * t
         computing += t * _gemm_cycles(m, work["m"], n, work["c"], 1.0, m["gemm_efficiency"])
@@ -120,12 +120,12 @@ def _priced(work: Any, m: Any, n: float, times: float) -> Cost:
     moving = dram / (m["bytes_per_cycle"] * m["bandwidth_efficiency"])
     overhead = regions * m["overhead_cycles"]
     cycles = np.ceil(max(computing, moving) + overhead)
-    touched = ifmap + reread + ofmap
-    l1 = (macs * (1 / _ROWS + 1 / (2 * m["lanes"])) + touched) * ELEMENT_BYTES
+    l1 = (macs * (1 / _ROWS + 1 / (2 * m["lanes"])) + ifmap + reread + ofmap) * ELEMENT_BYTES
+    past_l1 = _beyond(ifmap, reread, ofmap, macs, m["l1_bytes"])
+    past_l2 = _beyond(ifmap, reread, ofmap, macs, m["l2_bytes"])
     return Cost(
         times * macs, times * cycles, times * computing, 1.0, times * max(0.0, moving - computing), times * overhead,
-        times * dram, times * _beyond(macs, touched, m["l2_bytes"]), times * _beyond(macs, touched, m["l1_bytes"]),
-        times * l1, times * cycles * m["package_pj_per_cycle"],
+        times * dram, times * past_l2, times * past_l1, times * l1, times * cycles * m["package_pj_per_cycle"],
     )  # fmt: skip
 
 

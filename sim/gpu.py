@@ -108,7 +108,7 @@ def _priced(work: Any, m: Any, n: float, times: float) -> Cost:
             dense = work["macs"] / (work["g"] * work["m"] * work["p"] * work["q"] * depth)  # below 1: zeros skipped
             computing, l2, _ = _gemm(m, work["m"], n * work["p"] * work["q"], depth, work["g"])
             computing *= dense
-        reread = blocked_elements(ifmap, weight, cache) - ifmap
+        reread = blocked_elements(ifmap, weight, macs, cache) - ifmap
     elif kind == RECURRENT:
         launches = 2 * t
         step, l2, _ = _gemm(m, work["m"], n, work["c"], 1.0)

@@ -60,7 +60,7 @@ def _priced(work: Any, m: Any, n: float, times: float) -> Cost:
     computing = (2 * macs + n * work["ops"]) / m["ops_per_cycle"]
     ifmap, weight, ofmap = n * work["ifmap"], work["weight"], n * work["ofmap"]
     if work["kind"] == CONTRACT:
-        reread = blocked_elements(ifmap, weight, m["cache_elements"]) - ifmap
+        reread = blocked_elements(ifmap, weight, macs, m["cache_elements"]) - ifmap
     elif work["kind"] == RECURRENT and weight > m["cache_elements"] / 2:
         reread = weight * work["t"]
     else:

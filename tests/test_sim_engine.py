@@ -169,9 +169,9 @@ def test_ceil_div_is_exact(a, b):
     assert ceil_div(float(a), float(b)) == -(-a // b)
 
 
-@given(st.integers(1, 10**7), st.integers(1, 10**7), st.integers(16, 10**7))
-def test_a_larger_cache_never_reads_more_and_all_is_read_once(ifmap, weight, cache):
-    small, large = (blocked_elements(float(ifmap), float(weight), float(c)) for c in (cache, 2 * cache))
+@given(st.integers(1, 10**7), st.integers(1, 10**7), st.integers(1, 10**12), st.integers(16, 10**7))
+def test_a_larger_cache_never_reads_more_and_all_is_read_once(ifmap, weight, macs, cache):
+    small, large = (blocked_elements(float(ifmap), float(weight), float(macs), float(c)) for c in (cache, 2 * cache))
     assert ifmap + weight <= large <= small
 
 

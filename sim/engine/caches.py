@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sim.engine.jit import ceil_div, jit
 
 
 @jit
-def blocked_elements(ifmap: float, weight: float, cache_elements: float) -> float:
-    """Return the elements of inputs and weights read from main memory by a contraction blocked for a cache.
+def blocked_elements(ifmap: float, weight: float, macs: float, cache_elements: float) -> float:
+    """Return the elements of inputs and weights read past a cache by a contraction blocked for it.
 
-    Half of the cache holds a block of one operand while the other streams past: either each block of weights sees all
-    inputs, or each block of inputs all weights, whichever reads less. What fits is read once.
+    Of three ways the one that reads least: half of the cache holds a block of weights and every input streams past;
+    or a block of inputs, and every weight does; or a third holds a square block of outputs, for which two MACs over
+    its side are read. What fits is read once.
+
+    References
+    ----------
+    J.-W. Hong, H. T. Kung, "I/O complexity: the red-blue pebble game", STOC 1981.
     """
     half = cache_elements / 2
-    weight_blocks = ceil_div(max(weight, 1.0), half)
-    input_blocks = ceil_div(max(ifmap, 1.0), half)
-    return min(weight + ifmap * weight_blocks, ifmap + weight * input_blocks)
+    one_sided = min(weight + ifmap * ceil_div(max(weight, 1.0), half), ifmap + weight * ceil_div(max(ifmap, 1.0), half))
+    return min(one_sided, max(ifmap + weight, 2 * macs / np.sqrt(cache_elements / 3)))
 
 
 @jit
