@@ -120,7 +120,11 @@ def test_main_memory_traffic_responds_to_buffers(machine):
 @pytest.mark.parametrize("batch", BATCHES)
 def test_no_time_is_below_the_roofline(machine, name, batch):
     for figures in priced(machine, name, batch):
-        assert figures.seconds * ROUNDING >= figures.roofline_seconds
+        if figures.roofline_seconds is None:  # a layer of a pipeline
+            assert machine not in CLOSED
+            assert not isinstance(figures, Report)
+        else:
+            assert figures.seconds * ROUNDING >= figures.roofline_seconds
 
 
 @every_network
@@ -163,7 +167,9 @@ def test_a_batch_costs_more_than_one_sample_and_at_most_as_much_as_its_samples(m
         return
     assert one.seconds <= many.seconds
     assert many.seconds <= 16 * one.seconds * ROUNDING
-    assert many.inferences_per_second == pytest.approx(16 / many.seconds)
+    assert many.inferences_per_second * ROUNDING >= 16 / many.seconds  # more: a pipeline, in a long stream
+    if machine in CLOSED:
+        assert many.inferences_per_second == pytest.approx(16 / many.seconds)
 
 
 @every_network
