@@ -18,6 +18,8 @@ MAX_FOLDED_ELEMENTS = 2**24
 """Elements that folding one constant may make, unless its operands together have more; of all of them, see below."""
 MAX_FOLDED_SHARE = 8
 """All folded constants together may have `MAX_FOLDED_ELEMENTS` and so many times the elements that the model stores."""
+MAX_POSITIONS = 2**22
+"""Positions of a pooling window along one axis."""
 MAX_STEP = 2**31 - 1
 """The largest kernel, stride, dilation or padding of a window."""
 MAX_SHAPES_BYTES = 10**7

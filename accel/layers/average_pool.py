@@ -40,7 +40,9 @@ class AveragePool(Pool):
 
     def divisors(self, shape: Shape) -> Ints:
         """Return the distinct divisors of an input of ``shape``, smallest first."""
-        return np.unique(self.counts(shape))
+        _, height, width = as_image(shape)
+        rows, columns = self.taps_inside(height, width, padded=self.count_include_pad)
+        return np.unique(np.multiply.outer(np.unique(rows), np.unique(columns)))
 
     def _sum(self, x: Array) -> Array:
         image = image_batch(x)

@@ -11,6 +11,7 @@ from accel.errors import ModelError
 from accel.fixedpoint import Ints
 from accel.layers.base import Array, Shape, only
 from accel.layers.window import Window, Windowed, as_image
+from accel.limits import MAX_POSITIONS
 from accel.work import Kind, Work
 
 
@@ -56,6 +57,11 @@ class Pool(Windowed):
         own = Window.of(self.kernel, self.stride, self.padding, self.dilation)
         counts: list[Ints] = []
         for axis, (size, positions) in enumerate(zip((height, width), window.output(height, width), strict=True)):
+            if positions > MAX_POSITIONS:
+                raise ModelError(
+                    f"{self.op} must have at most {MAX_POSITIONS:,} positions along an axis "
+                    f"(accel.limits.MAX_POSITIONS), not {positions:,}"
+                )
             before, after = own.padding[axis], own.padding[axis + 2]
             first = np.arange(positions) * window.stride[axis] - before
             low, high = (-before, size + after) if padded else (0, size)

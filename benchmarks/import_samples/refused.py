@@ -328,6 +328,7 @@ def _shapes() -> list[Case]:
         _op("output of 2**50 elements", "2,147,483,648", "Pad", np.array([0, 0, 2**25, 0, 0, 0, 0, 2**25])),
         _folding_bomb(),
         _doubling(),
+        _op("pool over 2**30 positions", "4,194,304 positions", "AveragePool", shape=(1, 1, 2**30), kernel_shape=[2]),
         _fold("folding a few million elements again and again", "in all", "ConstantOfShape", [2**22], repeats=20),
         _fold("comparing one number", "2 inputs, not 1", "Equal", 1.0),
         _fold("comparing four numbers", "2 inputs, not 4", "Less", 1.0, 1.0, 1.0, 1.0),
