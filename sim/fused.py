@@ -146,9 +146,6 @@ class Fused(FpgaTiled):
     overlap: str = parameter("reuse", choices=("reuse", "recompute"), source="Alwani et al., section III-C")
     storage_bytes: int = parameter(524288, unit="B", low=0, high=2**31, source="ours, within the bram")
     fused_weight_bytes: int = parameter(3 << 20, unit="B", low=0, high=2**31, source="ours, within the bram")
-    pipeline_cycles: int = parameter(
-        0, unit="cycles", low=0, high=10000, source="Alwani et al.: the baseline's cycles have none"
-    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
