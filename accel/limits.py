@@ -24,3 +24,5 @@ MAX_STEP = 2**31 - 1
 """The largest kernel, stride, dilation or padding of a window."""
 MAX_SHAPES_BYTES = 10**7
 """Bytes of a table of layer shapes."""
+MAX_BATCH = 2**20
+"""Samples priced at once."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accel.errors import InputError, shown
-
 if TYPE_CHECKING:
     from accel.network import Network
     from accel.report import Report
@@ -49,8 +47,6 @@ def run(
     >>> import accel, sim
     >>> sim.run(accel.load("lenet5"), "diannao", tn=32)  # doctest: +SKIP
     """
-    if batch < 1:
-        raise InputError(f"batch must be positive, not {shown(batch)}")
     return machine(spec, **parameters).run(network, batch, fidelity=fidelity)
 
 

@@ -85,8 +85,7 @@ class Dataflow(Machine):
         return integers, made
 
     def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed") -> Report:
-        if fidelity not in self.fidelities:
-            raise UnsupportedError(f"{self.title} has fidelity {', '.join(self.fidelities)}, not {shown(fidelity)}")
+        self.check_run(batch, fidelity)
         integers, made = self.planned(network)
         design = made.design(integers)
         graph = design.graph

@@ -200,6 +200,13 @@ def test_a_machine_refuses_by_naming_the_layer_and_a_fidelity_it_lacks():
         sim.run(net, "gpu", fidelity="tile")
 
 
+@pytest.mark.parametrize("batch", [0, -1, 1.5, True, 2**21, "2"])
+@pytest.mark.parametrize("name", ["diannao", "dataflow"])
+def test_a_batch_is_a_positive_whole_number(name, batch):
+    with pytest.raises(InputError, match=r"batch must be (positive|at most 1,048,576), not "):
+        sim.run(zoo.get("lenet5"), name, batch)
+
+
 ANNOUNCED = "import sim; from accel import zoo; sim.run(zoo.get('lenet5'), 'simd')"
 
 

@@ -118,8 +118,7 @@ class ClosedFormMachine(Machine):
         return record
 
     def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed") -> Report:
-        if fidelity not in self.fidelities:
-            raise UnsupportedError(f"{self.title} has fidelity {', '.join(self.fidelities)}, not {shown(fidelity)}")
+        self.check_run(batch, fidelity)
         announce_compilation(self.name if fidelity == "closed" else f"{self.name} {fidelity}")
         segments, works = self.segments(network, batch)
         layers: list[LayerReport] = []

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
-from accel.errors import CapacityError
+from accel.errors import CapacityError, InputError, UnsupportedError, shown
 from accel.expressions import parse
+from accel.limits import MAX_BATCH
 from accel.network import Network
 from accel.report import Report
 from sim.engine.parameters import Parameter, checked_overrides, parameters_of
@@ -91,6 +92,16 @@ class Machine(ABC):
         CapacityError
             If something does not fit.
         """
+
+    def check_run(self, batch: int, fidelity: str) -> None:
+        """Refuse a batch that is no positive whole number, and a fidelity the machine does not have."""
+        given = cast(object, batch)  # what a caller without a type checker may pass
+        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+            raise InputError(f"batch must be positive, not {shown(given)}")
+        if given > MAX_BATCH:
+            raise InputError(f"batch must be at most {MAX_BATCH:,}, not {given:,}")
+        if fidelity not in self.fidelities:
+            raise UnsupportedError(f"{self.title} has fidelity {', '.join(self.fidelities)}, not {shown(fidelity)}")
 
     @cached_property
     def area_mm2(self) -> float | None:

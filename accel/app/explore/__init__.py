@@ -186,6 +186,7 @@ def explore(
     42
     """
     base = find_machine(machine)
+    base.check_run(batch, "closed")
     names = known_names(base)
     wanted = tuple(Objective.of(text, base) for text in objectives)
     if not wanted:
