@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from accel.errors import InputError, shown
 from accel.network import Network
+
+_MAX_DIGITS = 10
+"""Of a dimension; `accel.limits.MAX_ELEMENTS` has as many."""
 
 
 def load(name_or_path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None) -> Network:
@@ -41,3 +44,25 @@ def load(name_or_path: str | os.PathLike[str], *, dims: Mapping[str, int] | None
     from accel import zoo
 
     return zoo.get(os.fspath(name_or_path))
+
+
+def parse_dims(settings: Sequence[str]) -> dict[str, int]:
+    """Return the sizes that ``NAME=N`` texts give to open dimensions.
+
+    >>> parse_dims(["seq=16", "image.2=48"])
+    {'seq': 16, 'image.2': 48}
+
+    Raises
+    ------
+    InputError
+        If one is not a name and a whole number, or a name repeats.
+    """
+    dims: dict[str, int] = {}
+    for text in settings:
+        name, _, size = text.rpartition("=")
+        if not name or not (size.isascii() and size.isdigit() and len(size) <= _MAX_DIGITS):
+            raise InputError(f"a dimension must be given as NAME=N, not {shown(text)}")
+        if name in dims:
+            raise InputError(f"dimension {shown(name)} must be given once")
+        dims[name] = int(size)
+    return dims

@@ -17,6 +17,9 @@ commands = typer.Typer()
 
 _Json = Annotated[str | None, typer.Option("--json", metavar="F", help="Write JSON to F; - prints it.")]
 _Markdown = Annotated[str | None, typer.Option("--md", metavar="F", help="Write Markdown to F; - prints it.")]
+_Dims = Annotated[
+    list[str] | None, typer.Option("--dim", metavar="D=N", help="Size of a dimension that an .onnx file leaves open.")
+]
 _NETWORK = "A zoo name or a path to an .onnx file."
 _MACHINE = "A name, a preset, FILE.toml or FILE.py."
 
@@ -24,17 +27,19 @@ _MACHINE = "A name, a preset, FILE.toml or FILE.py."
 @commands.command()
 def networks(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=_NETWORK)] = None,
+    dims: _Dims = None,
     markdown: _Markdown = None,
 ) -> None:
     """List the networks of the zoo, or the layers of one."""
     import accel
     from accel.app import catalogue
     from accel.display import network_grid
+    from accel.loading import parse_dims
 
     if name is None:
         _write_and_show(catalogue.networks(sources=markdown is not None), markdown)
     else:
-        _write_and_show(network_grid(accel.load(name)), markdown)
+        _write_and_show(network_grid(accel.load(name, dims=parse_dims(dims or ()))), markdown)
 
 
 @commands.command()
@@ -66,12 +71,14 @@ def simulate(
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="K=V", help="Override a parameter.")] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", help="Samples at once.")] = 1,
     fidelity: Annotated[str, typer.Option("--fidelity", help="closed or tile.")] = "closed",
+    dims: _Dims = None,
     json: _Json = None,
 ) -> None:
     """Price a network on a machine, layer by layer."""
     import accel
     import sim
     from accel.app import files
+    from accel.loading import parse_dims
     from sim.engine import registry
 
     if json is not None:
@@ -79,7 +86,7 @@ def simulate(
     with _progress() as say:
         say(f"{network} on {machine}")
         chosen = registry.machine(machine, settings or ())
-        report = sim.run(accel.load(network), chosen, batch, fidelity=fidelity)
+        report = sim.run(accel.load(network, dims=parse_dims(dims or ())), chosen, batch, fidelity=fidelity)
     if json is not None:
         files.write(json, report.to_json())
     if json != "-":
@@ -94,6 +101,7 @@ def compare(
     baseline: Annotated[
         str | None, typer.Option("--baseline", metavar="M", help="Measure the others against this machine.")
     ] = None,
+    dims: _Dims = None,
     html: Annotated[str | None, typer.Option("--html", metavar="F", help="Write one self-contained page.")] = None,
     markdown: _Markdown = None,
     csv: Annotated[str | None, typer.Option("--csv", metavar="F", help="Write CSV to F; - prints it.")] = None,
@@ -103,6 +111,7 @@ def compare(
     from accel.app import compare as use_case
     from accel.app import files
     from accel.app.comparison import Comparison
+    from accel.loading import parse_dims
 
     outputs: dict[str, Callable[[Comparison], str]] = {}
     for path, render in (
@@ -118,6 +127,7 @@ def compare(
             None if machines is None else [name.strip() for name in machines.split(",")],
             batch=_batches(batch),
             baseline=baseline,
+            dims=parse_dims(dims or ()),
             progress=say,
         )
     for path, render in outputs.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ def compare(
     *,
     batch: int | Sequence[int] = 1,
     baseline: str | None = None,
+    dims: Mapping[str, int] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Price networks on machines.
@@ -40,6 +41,8 @@ def compare(
     batch : int or sequence of int
     baseline : str, optional
         A machine the others are measured against; added if it is not among them.
+    dims : mapping of str to int, optional
+        Sizes for dimensions that ONNX models leave open.
     progress : callable, optional
         Given a line before each step.
 
@@ -55,7 +58,7 @@ def compare(
     if not networks or not batches:
         raise InputError("compare must be given a network and a batch size")
     chosen = _chosen(machines, baseline)
-    loaded = _loaded(networks)
+    loaded = _loaded(networks, dims)
     rows: list[Row] = []
     for network in loaded:
         for size in batches:
@@ -69,11 +72,14 @@ def compare(
     return Comparison(tuple(rows), None if baseline is None else _title(baseline), validations)
 
 
-def _loaded(networks: Sequence[Network | str | Path]) -> list[Network]:
+def _loaded(networks: Sequence[Network | str | Path], dims: Mapping[str, int] | None) -> list[Network]:
     """Return the networks, each with a name of its own: files of one name are told apart by their paths."""
     import accel
 
-    loaded = [given if isinstance(given, Network) else accel.load(given) for given in networks]
+    loaded = [
+        given if isinstance(given, Network) else accel.load(given, dims=dims if Path(given).suffix == ".onnx" else None)
+        for given in networks
+    ]
     times = Counter(network.name for network in loaded)
     for i, given in enumerate(networks):
         if isinstance(given, str | Path) and times[loaded[i].name] > 1:
