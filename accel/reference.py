@@ -78,7 +78,7 @@ def checked_inputs(network: Network, x: Inputs) -> dict[str, Array]:
             if name not in names:
                 raise InputError(f"network has no input {shown(name)}{did_you_mean(str(name), list(names))}")
     else:
-        given = list(x) if isinstance(x, list | tuple) else [x]
+        given: list[Any] = list(x) if isinstance(x, list | tuple) else [x]
         if len(given) != len(names):
             raise InputError(f"network must be given {len(names)} inputs ({_listed(names)}), not {len(given)}")
         arrays = dict(zip(names, given, strict=True))

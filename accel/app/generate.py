@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -135,8 +135,9 @@ def _same(a: Any, b: Any) -> bool:
         return False
     if type(a) is np.ndarray:
         return np.array_equal(a, b)
-    if type(a) is tuple:
-        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, tuple):
+        mine, theirs = cast("tuple[Any, ...]", a), cast("tuple[Any, ...]", b)
+        return len(mine) == len(theirs) and all(map(_same, mine, theirs))
     if is_dataclass(a):
         return all(_same(getattr(a, field.name), getattr(b, field.name)) for field in fields(a))
     return bool(a == b)
