@@ -26,3 +26,5 @@ MAX_SHAPES_BYTES = 10**7
 """Bytes of a table of layer shapes."""
 MAX_BATCH = 2**20
 """Samples priced at once."""
+MAX_DESIGNS = 10**11
+"""Designs of one exploration; a day's work."""

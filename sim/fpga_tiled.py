@@ -11,9 +11,7 @@ Neural Networks", FPGA 2015. Equations and tables below are that paper's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -192,7 +190,6 @@ class FpgaTiled(ClosedFormMachine):
         "2 * 4 * tm * tn <= weight_buffer_bytes",
         "input_buffer_bytes + weight_buffer_bytes + output_buffer_bytes <= bram * 2304",
     )
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = MappingProxyType({})
     Cost: ClassVar[type[NamedTuple]] = Cost
     derived: ClassVar[tuple[str, ...]] = (
         "peak_macs_per_cycle", "bytes_per_cycle", "cycles_per_byte", "input_half_elements", "output_half_elements",
@@ -243,6 +240,11 @@ class FpgaTiled(ClosedFormMachine):
         source="18.61 W measured (Zhang et al., Table 7) less the energies counted beside it",
     )
     memory: str = parameter("ddr3-1600", choices=tuple(DRAM), source="VC707 board: DDR3-1600")
+
+    @property
+    def resources(self) -> dict[str, int]:
+        buffers = self.input_buffer_bytes + self.weight_buffer_bytes + self.output_buffer_bytes
+        return {"dsp": self.tm * self.tn * self.dsp_per_mac, "bram": -(-buffers // 2304)}
 
     @property
     def operands(self) -> str:

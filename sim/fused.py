@@ -165,6 +165,12 @@ class Fused(FpgaTiled):
         return sizes
 
     @property
+    def resources(self) -> dict[str, int]:
+        kept = self.storage_bytes + self.fused_weight_bytes
+        given = super().resources
+        return given | {"bram": given["bram"] + -(-kept // 2304)}
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return (f"overlap of pyramids by {self.overlap}, groups: {self.groups}",)
 

@@ -103,6 +103,11 @@ def test_a_space_too_large_to_keep_leaves_its_front(network):
         ({"tn": [1.5]}, {}, "whole number"),
         ({"tn": [8]}, {"objectives": ["second"]}, "did you mean 'seconds'"),
         ({"tn": [8]}, {"objectives": []}, "at least one objective"),
+        (
+            {"tn": [8] * 10**4, "ti": [8] * 10**4, "sb_bytes": [64] * 10**4},
+            {},
+            "at most 100,000,000,000 designs, not 1,000,000,000,000",
+        ),
         ({"tn": [8]}, {"constraints": ["exec('x')"]}, "an expression must hold"),
     ],
 )

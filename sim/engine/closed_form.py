@@ -69,6 +69,11 @@ class ClosedFormMachine(Machine):
         return None
 
     @property
+    def resources(self) -> dict[str, int]:
+        """What it takes of an FPGA, where stated: ``lut``, ``ff``, ``dsp``, ``bram``."""
+        return {}
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know to read the figures aright."""
         return ()
@@ -166,6 +171,7 @@ class ClosedFormMachine(Machine):
             inferences_per_second=batch / figures["seconds"] if figures["seconds"] else None,
             peak_macs_per_second=self.peak_macs_per_second,
             area_mm2=self.area_mm2,
+            resources=self.resources,
             status={name: "modelled" for name in ("cycles", "seconds", "dram_bytes", "joules") if figures.get(name)},
             layers=tuple(layers),
             notes=tuple(notes),

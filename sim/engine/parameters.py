@@ -113,23 +113,24 @@ def parameters_of(machine: type[Any]) -> dict[str, Parameter]:
 
 def checked_overrides(machine: type[Any], name: str, values: Mapping[str, Any]) -> dict[str, int | float | str]:
     """Return ``values`` with their types checked, or refuse an unknown or ill-typed one by name."""
+    return {key: checked_parameter(machine, name, key).checked(value, name) for key, value in values.items()}
+
+
+def checked_parameter(machine: type[Any], name: str, key: str) -> Parameter:
+    """Return the parameter called ``key``, or refuse it by name."""
     known = parameters_of(machine)
-    for key in values:
-        if key not in known:
-            raise InputError(f"{name} has no parameter {shown(key)}{did_you_mean(key, list(known))}")
-    return {key: known[key].checked(value, name) for key, value in values.items()}
+    if key not in known:
+        raise InputError(f"{name} has no parameter {shown(key)}{did_you_mean(key, list(known))}")
+    return known[key]
 
 
 def parse_settings(machine: type[Any], name: str, settings: Sequence[str]) -> dict[str, int | float | str]:
     """Return the overrides of ``--set k=v`` options, checked against the machine's parameters."""
-    known = parameters_of(machine)
     values: dict[str, int | float | str] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         key = key.strip()
         if not equals:
             raise InputError(f"a setting must be written parameter=value, not {shown(setting)}")
-        if key not in known:
-            raise InputError(f"{name} has no parameter {shown(key)}{did_you_mean(key, list(known))}")
-        values[key] = known[key].parsed(text.strip(), name)
+        values[key] = checked_parameter(machine, name, key).parsed(text.strip(), name)
     return values

@@ -16,7 +16,7 @@ from accel.errors import InputError
 from accel.expressions import Expression, parse
 from sim.engine.closed_form import ClosedFormMachine
 from sim.engine.jit import jit
-from sim.engine.parameters import checked_overrides
+from sim.engine.parameters import checked_parameter
 from sim.engine.sweep import TOTALS, sweep
 
 CHUNK = 1 << 15
@@ -87,7 +87,7 @@ class Grid:
     def __post_init__(self) -> None:
         known = self.machine.record_dtype().names or ()
         for name, values in self.axes.items():
-            checked_overrides(type(self.machine), self.machine.name, {name: self.machine.parameters.get(name)})
+            checked_parameter(type(self.machine), self.machine.name, name)
             if name not in known:
                 raise InputError(f"{self.machine.name} {name} cannot be an axis: it changes what a segment is")
             if not len(values):
@@ -101,8 +101,10 @@ class Grid:
         columns: dict[str, NDArray[np.float64]] = {}
         for name, values in self.axes.items():
             plain = cast("list[Any]", np.asarray(values).tolist())
-            checked = [checked_overrides(cls, cls.name, {name: value})[name] for value in plain]
-            columns[name] = np.array([cls.encoded(name, value) for value in checked])
+            known = checked_parameter(cls, cls.name, name)
+            checked = [known.checked(value, cls.name) for value in plain]
+            coded = [known.choices.index(str(v)) for v in checked] if known.choices else checked
+            columns[name] = np.array(coded, dtype=np.float64)
         return columns
 
     @cached_property

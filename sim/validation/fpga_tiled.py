@@ -87,8 +87,7 @@ def bandwidth_gbs(layer: Layer) -> float:
 
 def dsp_blocks() -> float:
     """Return the DSP blocks of the published design's multipliers and adders."""
-    machine = FpgaTiled()
-    return machine.tm * machine.tn * machine.dsp_per_mac
+    return FpgaTiled().resources["dsp"]
 
 
 def watts(layers: Sequence[Layer]) -> float:

@@ -7,6 +7,7 @@ only those on the front of the objectives are kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -19,11 +20,12 @@ from accel.app.explore.figures import Figures, Objective, columns, known_names, 
 from accel.app.explore.pareto import front
 from accel.errors import AccelError, InputError, shown
 from accel.expressions import Expression, parse
+from accel.limits import MAX_DESIGNS
 from accel.network import Network
 from sim.engine.closed_form import ClosedFormMachine
 from sim.engine.lowering import lower
 from sim.engine.machine import Machine
-from sim.engine.parameters import checked_overrides
+from sim.engine.parameters import checked_parameter
 from sim.engine.registry import machine as find_machine
 from sim.engine.search import Grid
 from sim.engine.sweep import distinct
@@ -212,9 +214,13 @@ def _checked_axes(machine: Machine, axes: Mapping[str, Sequence[Any]]) -> dict[s
     checked: dict[str, tuple[Any, ...]] = {}
     for name, values in axes.items():
         plain: list[Any] = [v.item() if isinstance(v, np.generic) else v for v in values]
-        checked[name] = tuple(checked_overrides(type(machine), machine.name, {name: v})[name] for v in plain)
+        known = checked_parameter(type(machine), machine.name, name)
+        checked[name] = tuple(known.checked(v, machine.name) for v in plain)
         if not plain:
             raise InputError(f"axis {shown(name)} must have at least one value")
+    size = math.prod(map(len, checked.values()))
+    if size > MAX_DESIGNS:
+        raise InputError(f"a space must have at most {MAX_DESIGNS:,} designs, not {size:,}")
     return checked
 
 
@@ -281,7 +287,7 @@ def _gathered(
     keep: int,
 ) -> Exploration:
     """Return an Exploration of all pieces, or of their running front when there are more than ``keep`` designs."""
-    size = int(np.prod([len(v) for v in axes.values()], dtype=object))
+    size = math.prod(map(len, axes.values()))
     senses = np.array([o.sense for o in objectives])
     numbers: list[NDArray[np.int64]] = []
     values: list[NDArray[np.float64]] = []
