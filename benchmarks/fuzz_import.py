@@ -130,7 +130,7 @@ def work() -> None:
     """Import mutants from standard input until it ends; answer on standard output."""
     import accel.onnx_import.importer
     import accel.reference  # noqa: F401  # imported before memory is limited
-    from accel.onnx_import.lowering import handlers
+    from accel.onnx_import.site import handlers
 
     handlers()
     np.ones((2, 2)) @ np.ones((2, 2))

@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from accel import reference, shipped
 from accel.network import Network
-from accel.onnx_import import load, lowering
+from accel.onnx_import import load, site
 from benchmarks.import_samples import models
 from benchmarks.import_samples.sketch import Sketch
 
@@ -219,9 +219,9 @@ def test_a_cast_gives_integers_of_the_graph_s_own_the_scale_one():
 
 
 def test_an_operator_has_one_handler():
-    assert "Conv" in lowering.handlers()
+    assert "Conv" in site.handlers()
     with pytest.raises(ValueError, match="Conv has two handlers"):
-        lowering.lowers("Conv")(lambda site: None)
+        site.lowers("Conv")(lambda site: None)
 
 
 @pytest.mark.parametrize("width", [1, 2])

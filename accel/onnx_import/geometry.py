@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from accel.errors import ModelError
 from accel.limits import MAX_STEP
 from accel.onnx_import.attributes import Attributes
-from accel.onnx_import.lowering import Site
+from accel.onnx_import.site import Site
 from accel.onnx_import.values import Activation
 
 

@@ -18,6 +18,7 @@ from accel.onnx_import.graph import GraphInput, graph_of
 from accel.onnx_import.lowering import Lowering
 from accel.onnx_import.qoperator import as_qdq
 from accel.onnx_import.reading import read
+from accel.onnx_import.site import lower
 from accel.onnx_import.values import Activation
 
 
@@ -33,7 +34,7 @@ def imported(source: str | os.PathLike[str] | bytes | onnx.ModelProto, dims: Map
         lowering.declare(_input(declared, shapes[declared.name], axes[declared.name]))
     if graph.dropped:
         lowering.notes.append(f"{graph.dropped} nodes were dropped because no output depends on them")
-    lowering.run()
+    lower(lowering)
     return assemble(lowering)
 
 

@@ -10,7 +10,8 @@ from accel.layers.conv import Conv
 from accel.layers.conv_transpose import ConvTranspose
 from accel.layers.dense import Dense
 from accel.layers.pad import Pad
-from accel.onnx_import.lowering import Site, Step
+from accel.onnx_import.lowering import Step
+from accel.onnx_import.site import Site
 from accel.onnx_import.values import Activation, Const
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from accel.errors import ModelError
 from accel.fixedpoint import Quantization
-from accel.onnx_import.lowering import Site
 from accel.onnx_import.merging import writer
+from accel.onnx_import.site import Site
 from accel.onnx_import.values import Activation, bits_of
 
 

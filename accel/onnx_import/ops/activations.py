@@ -26,9 +26,9 @@ from accel.layers.softplus import Softplus
 from accel.layers.tanh import Tanh
 from accel.onnx_import.attributes import Attributes
 from accel.onnx_import.folding import clip_bounds
-from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.narrowing import narrow
 from accel.onnx_import.shape_rules import axis_of
+from accel.onnx_import.site import Site, lowers
 
 UNARY: dict[str, Callable[[Attributes], Layer]] = {
     "Relu": lambda a: Relu(),

@@ -15,8 +15,8 @@ from accel.layers.mul import Mul
 from accel.layers.pow import Pow
 from accel.layers.reshape import Reshape
 from accel.layers.sub import Sub
-from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.merging import add_to_bias
+from accel.onnx_import.site import Site, lowers
 from accel.onnx_import.values import Activation, Const
 
 

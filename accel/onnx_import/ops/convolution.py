@@ -6,8 +6,8 @@ from accel.errors import ModelError
 from accel.layers.conv import Conv
 from accel.layers.conv_transpose import ConvTranspose
 from accel.onnx_import.geometry import geometry, spatial_input
-from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.merging import absorb_pad
+from accel.onnx_import.site import Site, lowers
 
 
 @lowers("Conv")

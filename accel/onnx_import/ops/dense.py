@@ -9,7 +9,7 @@ import numpy as np
 from accel.errors import ModelError
 from accel.layers.dense import Dense
 from accel.layers.matmul import MatMul
-from accel.onnx_import.lowering import Site, lowers
+from accel.onnx_import.site import Site, lowers
 from accel.onnx_import.values import Codes, Const
 
 

@@ -13,8 +13,8 @@ from accel.layers.pad import Pad
 from accel.layers.reflect_pad import ReflectPad
 from accel.layers.reshape import Reshape
 from accel.layers.transpose import Transpose
-from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.shape_rules import axis_of, permutation, reshaped, squeezed_axes, unsqueezed
+from accel.onnx_import.site import Site, lowers
 from accel.onnx_import.values import Activation, Const
 
 

@@ -11,9 +11,9 @@ from accel.layers.pad import Pad
 from accel.layers.reduce_mean import ReduceMean
 from accel.layers.reshape import Reshape
 from accel.onnx_import.geometry import geometry, spatial_input
-from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.merging import absorb_pad, writer
 from accel.onnx_import.shape_rules import axes_of
+from accel.onnx_import.site import Site, lowers
 
 
 @lowers("MaxPool")

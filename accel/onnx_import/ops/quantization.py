@@ -9,9 +9,9 @@ import numpy as np
 
 from accel.errors import ModelError
 from accel.fixedpoint import ACCUMULATOR_BITS, Quantization, signed_bits
-from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.qoperator import ACCUMULATORS
 from accel.onnx_import.shape_rules import axis_of
+from accel.onnx_import.site import Site, lowers
 from accel.onnx_import.tensors import element_type
 from accel.onnx_import.values import Array, Codes, Const
 

@@ -16,7 +16,7 @@ from accel.layers.recurrent import DIRECTIONS, Recurrent
 from accel.layers.recurrent import Activation as CellActivation
 from accel.layers.rnn import RNN
 from accel.onnx_import.attributes import Attributes
-from accel.onnx_import.lowering import Site, lowers
+from accel.onnx_import.site import Site, lowers
 from accel.onnx_import.values import Activation, Const
 
 _SEQUENCE_LENGTHS, _FIRST_STATE, _PEEPHOLES = 4, 5, 7

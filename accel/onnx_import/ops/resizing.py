@@ -11,7 +11,7 @@ from accel.errors import ModelError
 from accel.layers.depth_to_space import DepthToSpace
 from accel.layers.resize import Resize
 from accel.onnx_import.geometry import spatial_input
-from accel.onnx_import.lowering import Site, lowers
+from accel.onnx_import.site import Site, lowers
 from accel.onnx_import.values import Activation
 
 MAX_LENGTH = 1 << 16

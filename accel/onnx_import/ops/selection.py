@@ -8,8 +8,8 @@ from accel.errors import ModelError
 from accel.layers.reshape import Reshape
 from accel.layers.slice import Slice
 from accel.onnx_import.folding import slice_operands
-from accel.onnx_import.lowering import Site, lowers
 from accel.onnx_import.shape_rules import axis_of, slices, split_sizes
+from accel.onnx_import.site import Site, lowers
 from accel.onnx_import.values import Activation
 
 
