@@ -53,10 +53,6 @@ _VOLTAGE_FIT: Mapping[int, tuple[float, float, float]] = MappingProxyType(
         20: (0.373, -0.1582, 0.04104), 16: (0.2958, -0.1241, 0.03024), 7: (0.1776, -0.09097, 0.02447),
     }
 )  # fmt: skip
-AREA_FROM_45_NM: Mapping[int, float] = MappingProxyType(
-    {65: 1.5, 45: 1.0, 32: 0.46, 20: 0.21, 16: 0.19, 14: 0.17, 10: 0.10, 7: 0.059}
-)
-"""Area of a circuit at a node over its area at 45 nm (Stillmaker & Baas)."""
 
 
 def dynamic_energy(node_nm: float, volts: float) -> float:

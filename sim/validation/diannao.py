@@ -44,15 +44,15 @@ def nfu_cycles(layer: Layer) -> float:
     return _cost(layer).compute_cycles
 
 
+def stretch(layer: Layer) -> float:
+    """Return the cycles of a layer over those the NFU works: 1 where main memory keeps up."""
+    priced = _cost(layer)
+    return priced.cycles / priced.compute_cycles
+
+
 def synapse_mib(layer: Layer) -> float:
     """Return the MiB of a layer's weights."""
     return work(layer).weight * 2 / 2**20
-
-
-def utilization(layer: Layer) -> float:
-    """Return MACs over what the NFU could have done, stalls included."""
-    priced = _cost(layer)
-    return priced.macs / (priced.cycles * 256)
 
 
 def speedup(layers: Sequence[Layer]) -> float:

@@ -12,7 +12,7 @@ import pytest
 
 import sim
 from accel import zoo
-from accel.errors import CapacityError, UnsupportedError
+from accel.errors import AccelError, CapacityError, UnsupportedError
 from accel.layers.concat import Concat
 from accel.layers.conv import Conv
 from accel.layers.dense import Dense
@@ -189,6 +189,31 @@ def test_the_laws_hold_tile_by_tile(machine, name):
     closed = run(machine, name)
     assert one.dram_bytes <= closed.dram_bytes * ROUNDING  # padding is left out
     assert closed.seconds <= 1.01 * one.seconds
+
+
+EXTREMES = [
+    (name, parameter.name, value)
+    for name in CLOSED
+    for parameter in type(sim.machine(name)).parameter_table().values()
+    for value in (parameter.choices or (parameter.low, parameter.high))
+    if value is not None
+]
+
+
+@pytest.mark.parametrize(("machine", "parameter", "value"), EXTREMES)
+def test_at_the_ends_of_every_range_figures_are_finite_or_the_machine_refuses(machine, parameter, value):
+    for name in ("lenet5", "lstm", "mobilenet_v2"):
+        for fidelity in sim.machine(machine).fidelities:
+            try:
+                report = sim.machine(machine, **{parameter: value}).run(network(name), fidelity=fidelity)
+            except AccelError:
+                continue
+            for figures in (report, *report.layers):
+                assert math.isfinite(figures.seconds)
+                assert figures.cycles >= 0
+                assert figures.dram_bytes >= 0
+                assert figures.joules is None or (math.isfinite(figures.joules) and figures.joules >= 0)
+                assert figures.seconds * ROUNDING >= figures.roofline_seconds
 
 
 def every_kind_of_work():
