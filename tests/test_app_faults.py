@@ -49,7 +49,7 @@ NAMED = {
         lambda m: f"assign push = finished[{int(m[1]) - 1}];",
     ),
     "an output queue one slot short": (
-        r"k2_conv2d\.sequencer \(",
+        r"k3_dense\.sequencer \(",
         r"spare_0 <= (\d+)'h(\w+);",
         lambda m: f"spare_0 <= {m[1]}'h{int(m[2], 16) - 1:x};",
     ),
