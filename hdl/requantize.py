@@ -178,21 +178,7 @@ class FoldedRequantizer(wiring.Component):
         """Return the product, made of the partial products of 18 x 18 blocks and two registers of sums."""
         factor = Signal(unsigned(self.constants.multiplier_bits), name=f"factor_{unit}", reset_less=True)
         m.d.sync += factor.eq(multiplier)
-        partial: list[Value] = []
-        for i, (a, a_at) in enumerate(_chunks(total)):
-            for j, (b, b_at) in enumerate(_chunks(factor)):
-                register = Signal((a * b).shape(), name=f"partial_{unit}_{i}_{j}", reset_less=True)
-                m.d.sync += register.eq(a * b)
-                partial.append(register << (a_at + b_at))
-        halves = []
-        for number, terms in enumerate((partial[::2], partial[1::2])):
-            if terms:
-                half = Signal(sum(terms).shape(), name=f"half_{unit}_{number}", reset_less=True)
-                m.d.sync += half.eq(sum(terms))
-                halves.append(half)
-        product = Signal(signed(len(total) + len(factor)), name=f"product_{unit}", reset_less=True)
-        m.d.sync += product.eq(sum(halves))
-        return product
+        return wide_product(m, total, factor, str(unit))
 
     def _finished(self, m: Module, unit: int, product):
         """Return the product rounded, shifted, with the zero point added, and saturated."""
@@ -224,6 +210,25 @@ class FoldedRequantizer(wiring.Component):
         for lane in range(self.pe):
             channel = word[lane * width : (lane + 1) * width]
             m.d.comb += self.result[lane].eq(Mux(ragged, 0, channel) if lane >= self.live else channel)
+
+
+def wide_product(m: Module, a: Value, b: Value, name: str) -> Signal:
+    """Return ``a * b``, made of the partial products of 18 x 18 blocks, `pipeline.DSP_STAGES` cycles later."""
+    partial: list[Value] = []
+    for i, (part, a_at) in enumerate(_chunks(a)):
+        for j, (factor, b_at) in enumerate(_chunks(b)):
+            register = Signal((part * factor).shape(), name=f"partial_{name}_{i}_{j}", reset_less=True)
+            m.d.sync += register.eq(part * factor)
+            partial.append(register << (a_at + b_at))
+    halves = []
+    for number, terms in enumerate((partial[::2], partial[1::2])):
+        if terms:
+            half = Signal(sum(terms).shape(), name=f"half_{name}_{number}", reset_less=True)
+            m.d.sync += half.eq(sum(terms))
+            halves.append(half)
+    product = Signal(signed(len(a) + len(b)), name=f"product_{name}", reset_less=True)
+    m.d.sync += product.eq(sum(halves))
+    return product
 
 
 def _chunks(value: Signal) -> list[tuple[Value, int]]:

@@ -201,4 +201,4 @@ def carried(design: Design, link: int) -> str:
 
 def is_sequence(shape: Shape, stream: Stream) -> bool:
     """Return whether a tensor of ``shape`` travels as a sequence ``(t, c)``, step by step."""
-    return len(shape) == 2 and (stream.pixels, stream.channels) == shape and shape[0] != shape[1]
+    return stream.sequence or (len(shape) == 2 and (stream.pixels, stream.channels) == shape and shape[0] != shape[1])

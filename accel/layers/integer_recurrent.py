@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from accel.intervals import accumulator_interval
 from accel.layers.arithmetic import exact_matmul
 from accel.layers.base import Array, Shape
 from accel.layers.recurrent import DIRECTIONS, Recurrent
+
+_T = TypeVar("_T")
 
 MAX_SUM_BITS = 60
 """Of the widest sum, so that no int64 of the reference overflows."""
@@ -60,11 +62,24 @@ class IntegerRecurrent(Recurrent):
         Of every output, in the integer form.
     weight_bits : int
         Of both matrices, in the integer form.
+    output : int, optional
+        The one output it gives, counted as ONNX counts them; ``None`` for all: in a network whose other layers read
+        one of them only.
     """
 
     cell: CellFormats | None = None
     outputs: tuple[FixedPoint, ...] = ()
     weight_bits: int = 8
+    output: int | None = None
+
+    def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
+        return self._given(super().infer(shapes))
+
+    def forward(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return self._given(super().forward(inputs))
+
+    def _given(self, every: tuple[_T, ...]) -> tuple[_T, ...]:
+        return every if self.output is None else (every[self.output],)
 
     def quantized(
         self,
@@ -229,7 +244,7 @@ class IntegerRecurrent(Recurrent):
             for state, value in zip(last, states, strict=True):
                 state[:, d] = value
         found = zip([every, *last], formats, self.outputs, strict=True)
-        return tuple(output.fit(value, form.fraction) for value, form, output in found)
+        return self._given(tuple(output.fit(value, form.fraction) for value, form, output in found))
 
     @abstractmethod
     def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:

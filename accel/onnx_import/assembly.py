@@ -190,7 +190,7 @@ class Assembler:
             self._emit_layer(builder, step)
 
     def _emit_cell(self, builder: Builder, main: Step, layer: IntegerRecurrent, inputs: tuple[str, ...]) -> None:
-        """Add a recurrent layer, once, with all of its outputs; those that nothing quantises are read by nothing."""
+        """Add a recurrent layer once: with the one output that is quantised, or else all, some read by nothing."""
         if main.name in self.used:
             return
         self.used.add(main.name)
@@ -202,13 +202,18 @@ class Assembler:
         }
         wanted = [self.quantizations[behind[name]] if name in behind else None for name in main.outputs]
         integer = integer_cell(main, layer, [self.quantizations[name] for name in inputs], wanted)
+        read = [index for index, q in enumerate(wanted) if q is not None]
+        if len(read) == 1:  # as most kernels and machines like it: one tensor out
+            integer = replace(integer, output=read[0])
+        given = range(len(main.outputs)) if integer.output is None else read
         outputs: list[str] = []
-        quantizations = [q or form.quantization for q, form in zip(wanted, integer.outputs, strict=True)]
-        for name, quantization in zip(main.outputs, quantizations, strict=True):
+        for index in given:
+            name, quantization = main.outputs[index], wanted[index] or integer.outputs[index].quantization
             output = behind[name] if name in behind else lowering.fresh(name)
             lowering.tensors[output] = replace(lowering.tensors[name], name=output, quantization=quantization)
             self.quantizations[output] = quantization
             outputs.append(output)
+        quantizations = [self.quantizations[name] for name in outputs]
         builder.add(integer, *inputs, name=main.name, outputs=outputs, quantization=quantizations)
 
     def _emit_layer(self, builder: Builder, step: Step) -> None:

@@ -18,6 +18,7 @@ from accel.layers.conv import Conv
 from accel.layers.conv_transpose import ConvTranspose
 from accel.layers.dense import Dense
 from accel.layers.elementwise import Elementwise
+from accel.layers.identity import Identity
 from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.relu import Relu
 from accel.layers.rescale import Rescale
@@ -95,7 +96,9 @@ def integer_layer(
     """
     for step in reversed(cluster.saturating):
         output = _saturated(output, step.layer)
-    layer = cluster.main.layer if cluster.main.layer is not None else Rescale()
+    layer = cluster.main.layer
+    if layer is None:
+        layer = Identity() if output == inputs[0] else Rescale()
     scale: Array | float = 1.0
     fields: dict[str, Any] = {}
     for name in layer.weight_shapes():

@@ -116,12 +116,12 @@ def region(network: Network) -> Region:
     streams: dict[str, str] = {name: name for name in inputs}
     sites: list[Site] = []
     for node in inside:
-        if _layout_only(network, node):
+        if _layout_only(network, node, shapes[streams[node.inputs[0]]]):
             streams[node.outputs[0]] = streams[node.inputs[0]]
             continue
         sites.append(_site(network, node, shapes, streams))
         (streams[node.outputs[0]],) = node.outputs
-        shapes[node.outputs[0]] = network.tensors[node.outputs[0]].shape
+        shapes[node.outputs[0]] = sites[-1].kernel.stream_shape(node.layer, network.tensors[node.outputs[0]].shape)
     if not sites:
         raise ModelError(f"network {shown(network.name)} must have layers that compute in integers")
     return Region(tuple(sites), inputs, outputs, shapes, streams, before, after)
@@ -155,13 +155,15 @@ def _written(network: Network, names: tuple[str, ...]) -> list[str]:
     return [t for n in network if n.name in chosen for t in n.outputs]
 
 
-def _layout_only(network: Network, node: Node) -> bool:
+def _layout_only(network: Network, node: Node, carried: Shape) -> bool:
     """Whether a node changes nothing in the stream: a flatten or reshape that keeps (h, w, c) order."""
     if network.work(node) != LAYOUT_ONLY or node.layer.requantize is not None:
         return False
     before, after = network.tensors[node.inputs[0]].shape, network.tensors[node.outputs[0]].shape
-    if before == after or len(after) == 1:
+    if before == after or after == carried:
         return True
+    if len(after) == 1:
+        return len(before) != 3 or len(carried) != 2 or carried[0] == 1  # else a sequence, whose channels come last
     # Axes of length one come and go freely; what else is reshaped would need its elements in another order.
     return [n for n in before if n != 1] == [n for n in after if n != 1] and len(after) != 2
 

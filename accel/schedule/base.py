@@ -34,6 +34,8 @@ class Stream:
         Width of one channel's integer.
     signed : bool
         Its signedness.
+    sequence : bool
+        Whether the tensor's own axes are (t, c): channels come last in it too.
     """
 
     pixels: int
@@ -41,6 +43,7 @@ class Stream:
     lanes: int
     bits: int
     signed: bool
+    sequence: bool = False
 
     @property
     def beats_per_pixel(self) -> int:
@@ -268,6 +271,11 @@ class LayerKernel(KernelSpec):
     @abstractmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
         """Return the folds that `of` accepts for a layer."""
+
+    @classmethod
+    def stream_shape(cls, layer: Layer, shape: Shape) -> Shape:
+        """Return what the output stream carries, as `of` takes it, for a layer whose output has ``shape``."""
+        return shape
 
     @abstractmethod
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:

@@ -29,6 +29,10 @@ ROUND = 1
 """Rounding addition and shift."""
 SATURATE = 1
 """Zero-point addition and saturation."""
+ADD = 1
+"""The sum of two products."""
+CURVE = 4
+"""An interpolated table: its memory's register and one behind it, the product of rise and place, the sum."""
 COMPARE = 1
 """The running maximum of a pool."""
 QUEUE = 1

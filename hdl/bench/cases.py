@@ -110,7 +110,9 @@ def _layer_case(
 
 def _packed(tensors: Ints, stream: Stream) -> Ints:
     shape: Shape = tensors.shape[1:]
-    sequence = len(shape) == 2 and shape == (stream.pixels, stream.channels) and shape[0] != shape[1]
+    sequence = stream.sequence or (
+        len(shape) == 2 and shape == (stream.pixels, stream.channels) and shape[0] != shape[1]
+    )
     return beats.pack(tensors, stream, sequence=sequence)
 
 

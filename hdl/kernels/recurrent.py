@@ -1,0 +1,201 @@
+"""A recurrent layer: input buffer, hidden state, multiply-accumulate array, gate and element-wise pipelines."""
+
+from __future__ import annotations
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+
+from accel.schedule import pipeline, recurrent
+from hdl.cells import hidden_state
+from hdl.delay import cyclic, delayed
+from hdl.fixed import fitted, form_shape
+from hdl.gates import GatePipeline
+from hdl.kernel import Kernel
+from hdl.mac import MacArray
+from hdl.memory import DeepRom
+from hdl.queue import OutputQueue
+from hdl.sequencer import Sequencer
+from hdl.table import CyclicTable, packed
+from hdl.window_buffer import Reads, WindowBuffer
+
+
+class Recurrent(Kernel):
+    """A recurrent layer as `accel.schedule.recurrent.Recurrent` lays it out.
+
+    Hidden states are held twice: those of the time step before are read while those of this one are written. The state
+    is cleared by reading zeros in a tensor's first time step.
+    """
+
+    kind = recurrent.Recurrent.kind
+    spec: recurrent.Recurrent
+
+    def elaborate(self, platform):
+        m = Module()
+        spec = self.spec
+        buffer = self._buffer(m)
+        time = np.cumsum(~spec.waits) - ~spec.waits
+        columns = {name: column[time.clip(0, spec.time_steps - 1)] for name, column in buffer.position_columns.items()}
+        own = {"waits": spec.waits.astype(np.int64), "first": (time == 0).astype(np.int64)}
+        m.submodules.sequencer = sequencer = Sequencer(spec.schedule, columns | own)
+        m.submodules.queue = queue = OutputQueue(self.output_0.p.shape(), spec.slots)
+        wiring.connect(m, queue.output, wiring.flipped(self.output_0))
+        works, leaves = Signal(), Signal()
+        m.d.comb += [
+            self.input_0.ready.eq(sequencer.ready[0]),
+            sequencer.moved[0].eq(self.input_0.valid & self.input_0.ready),
+            sequencer.sent[0].eq(queue.sent),
+            works.eq(sequencer.issue & ~sequencer.position.waits),
+            leaves.eq(works & sequencer.last),
+        ]
+        m.submodules.phase = phase = CyclicTable(self._phases())
+        word = phase.word
+        reads = Signal()
+        m.d.comb += [
+            phase.advance.eq(works),
+            reads.eq(works & (word.reads_input | word.reads_state)),
+            buffer.moved.eq(sequencer.moved[0]),
+            buffer.beat.eq(self.input_0.payload),
+            buffer.issue.eq(works & word.reads_input),
+            buffer.leave.eq(leaves),
+            *(buffer.position[name].eq(sequencer.position[name]) for name in columns),
+        ]
+        states, write_state = self._hidden(m, works & word.reads_state, leaves, sequencer.position.first)
+        elements = self._joined(m, buffer.elements, states, word.reads_state)
+
+        m.submodules.macs = macs = MacArray(
+            elements[0].shape(), spec.weight_bits, spec.accumulator_bits, spec.rows, spec.fold.simd
+        )
+        before = sum(spec.stages[s] for s in ("address", "read", "select", "join", "multiply", "tree"))
+        summed = before + pipeline.ACCUMULATE
+        m.submodules.gates = gates = GatePipeline(spec)
+        m.d.comb += [
+            *(macs.elements[lane].eq(element) for lane, element in enumerate(elements)),
+            macs.weights.eq(self._weights(m, reads)),
+            macs.valid.eq(delayed(m, reads, before, "issued")),
+            macs.first.eq(delayed(m, word.starts, before, "first")),
+            gates.sums.eq(macs.sums),
+            gates.load_inputs.eq(delayed(m, works & word.ends_input, summed, "summed_inputs")),
+            gates.load.eq(delayed(m, works & word.ends_tile, summed, "summed")),
+        ]
+        value, done = hidden_state(m, spec, gates)
+        write_state(value, done)
+        self._offer(m, value, done, queue)
+        return m
+
+    def _buffer(self, m: Module) -> WindowBuffer:
+        spec = self.spec
+        taps = spec.taps
+        past = taps.column > 0
+        reads = Reads(
+            offset=np.where(past, 0, taps.offset),
+            channel=taps.channel,
+            row=taps.row,
+            column=np.where(past, 0, taps.column),
+            counts=np.ones(taps.offset.shape, np.bool_),
+        )
+        buffer = WindowBuffer(spec.inputs[0], spec.input.zero_point, spec.capacity, spec.sliding, reads, fill=0)
+        m.submodules.buffer = buffer
+        return buffer
+
+    def _phases(self):
+        """Return what each step of a tile does."""
+        spec = self.spec
+        step = np.arange(spec.tile_steps, dtype=np.int64) - spec.padding_steps
+        state = step - spec.input_steps
+        flags = {
+            "reads_input": (step >= 0) & (state < 0),
+            "reads_state": state >= 0,
+            "starts": (step == 0) | (state == 0),
+            "ends_input": state == -1,
+            "ends_tile": state == spec.state_steps - 1,
+        }
+        return {name: flag.astype(np.int64) for name, flag in flags.items()}
+
+    def _hidden(self, m: Module, reads, leaves, first):
+        """Return what the lanes read of the hidden state, and how to write a unit's."""
+        spec = self.spec
+        simd, steps, shape = spec.fold.simd, spec.state_steps, form_shape(spec.cell.hidden)
+        step = cyclic(m, steps, reads, "state_step")
+        side = cyclic(m, 2, leaves, "read_side")  # what the first time step reads is cleared, whichever side it is
+        address = Signal(range(2 * steps), name="state_address", reset_less=True)
+        m.d.sync += address.eq(step + Mux(side, 0, steps))
+        clear = delayed(m, first, pipeline.ADDRESS + pipeline.READ, "clear_state", flag=False)
+        elements, writes = [], []
+        for lane in range(simd):
+            m.submodules[f"state_{lane}"] = memory = Memory(shape=shape, depth=2 * steps, init=[])
+            write, read = memory.write_port(), memory.read_port()
+            held = Signal(shape, name=f"state_word_{lane}", reset_less=True)
+            element = Signal(shape, name=f"state_element_{lane}", reset_less=True)
+            m.d.comb += read.addr.eq(address)
+            m.d.sync += [held.eq(read.data), element.eq(Mux(clear, 0, held))]
+            elements.append(element)
+            writes.append(write)
+
+        def write(value, done):
+            unit = np.arange(spec.tiles * spec.fold.pe, dtype=np.int64)
+            live = unit < spec.units
+            places = {"lane": unit % simd, "word": np.where(live, unit // simd, 0), "live": live.astype(np.int64)}
+            m.submodules.places = place = CyclicTable(places)
+            m.d.comb += place.advance.eq(done)
+            other = cyclic(m, 2, done & place.final, "write_side")
+            for lane, port in enumerate(writes):
+                m.d.comb += [
+                    port.addr.eq(place.word.word + Mux(other, steps, 0)),
+                    port.data.eq(value),
+                    port.en.eq(done & place.word.live & (place.word.lane == lane)),
+                ]
+
+        return elements, write
+
+    def _joined(self, m: Module, inputs, states, reads_state):
+        """Return the operands of the multipliers, from the input or from the hidden state."""
+        spec = self.spec
+        wait = pipeline.ADDRESS + pipeline.READ + pipeline.SELECT
+        from_state = delayed(m, reads_state, wait, "from_state", flag=False)
+        shape = Shape.cast(range(spec.element.low, spec.element.high + 1))
+        joined = []
+        for lane, state in enumerate(states):
+            element = Signal(shape, name=f"joined_{lane}", reset_less=True)
+            m.d.sync += element.eq(Mux(from_state, state, inputs[lane]))
+            joined.append(element)
+        return joined
+
+    def _weights(self, m: Module, reads):
+        """Return the weights of the step whose elements are joined."""
+        spec = self.spec
+        words = spec.weights.reshape(len(spec.weights), -1)
+        width = words.shape[1] * spec.weight_bits
+        m.submodules.weights = memory = DeepRom(width, [packed(w, [spec.weight_bits] * len(w)) for w in words])
+        step = cyclic(m, len(words), reads, "weight_step")
+        wait = pipeline.ADDRESS + pipeline.READ + 2 * pipeline.SELECT - DeepRom.latency
+        m.d.comb += memory.address.eq(delayed(m, step, wait, "weight_address", flag=False))
+        return memory.word
+
+    def _offer(self, m: Module, value, done, queue: OutputQueue) -> None:
+        """Gather the units of a tile, and write them to the queue if their time step leaves the kernel."""
+        spec = self.spec
+        pe, layer = spec.fold.pe, spec.layer
+        out = fitted(m, value, layer.cell.hidden.fraction, spec.output, "output")
+        ready = delayed(m, done, pipeline.ROUND + pipeline.SATURATE, "output_done")
+        width = spec.output.bits
+        word = out
+        if pe > 1:
+            gathered = Signal((pe - 1) * width, reset_less=True)
+            word = Cat(gathered, out)
+            with m.If(ready):
+                m.d.sync += gathered.eq(word[width:])
+        tile_done = Signal()
+        m.d.comb += tile_done.eq(ready & (cyclic(m, pe, ready, "unit_out") == pe - 1))
+        tile = cyclic(m, spec.tiles, tile_done, "tile_out")
+        leaves = 1
+        if spec.is_last_only:
+            time = cyclic(m, spec.time_steps, tile_done & (tile == spec.tiles - 1), "time_out")
+            leaves = time == spec.time_steps - 1
+        m.d.comb += queue.write.eq(tile_done & leaves)
+        live = spec.units - (spec.tiles - 1) * pe
+        for lane in range(pe):
+            unit = word[lane * width : (lane + 1) * width]
+            dead = (tile == spec.tiles - 1) if lane >= live else 0
+            m.d.comb += queue.word[lane].eq(Mux(dead, 0, unit))
