@@ -64,7 +64,7 @@ def _rnn(m: Module, spec: Recurrent, gates: GatePipeline):
     (curve,), (form,) = spec.layer.curves, spec.cell.activations
     p, pre = gates.preactivation, spec.cell.preactivation
     if curve is None:
-        positive = delayed(m, Mux(p < 0, 0, p).as_signed(), pipeline.CURVE - 2, "positive", flag=False)
+        positive = delayed(m, Mux(p < 0, 0, p), pipeline.CURVE - 2, "positive", flag=False)
         activated = fitted(m, positive, pre.fraction, form, "activated")
     else:
         activated = curve_values(m, [curve], None, p, "activated")
@@ -122,7 +122,7 @@ def _gru(m: Module, spec: Recurrent, gates: GatePipeline):
     done = delayed(m, last, stages, "candidate_done")
     memory = UnitMemory(m, spec, cell.hidden, done)
     one = 1 << gate_form.fraction
-    fresh = product(m, (one - update).as_signed(), candidate, "fresh"), gate_form.fraction + candidate_form.fraction
+    fresh = product(m, one - update, candidate, "fresh"), gate_form.fraction + candidate_form.fraction
     old = product(m, update, memory.value, "old"), gate_form.fraction + cell.hidden.fraction
     h = fitted(m, *total(m, [fresh, old], "mixed"), cell.hidden, "hidden")
     unit_done = delayed(m, done, _PRODUCT, "unit_done")

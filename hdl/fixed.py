@@ -95,7 +95,6 @@ def curve_values(m: Module, curves: Sequence[Curve], select: Value | None, value
     within = delayed(m, value[: first.segment_bits], 2, f"{name}_within", flag=False)
     climb = product(m, slope, within, f"{name}_climb")
     m.d.sync += result.eq(
-        delayed(m, start, 1, f"{name}_base_delayed", flag=False)
-        + round_half_even(climb.as_signed(), first.segment_bits)
+        delayed(m, start, 1, f"{name}_base_delayed", flag=False) + round_half_even(climb, first.segment_bits)
     )
     return result

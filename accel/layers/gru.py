@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from accel.cell import CellFormats
-from accel.fixedpoint import Ints
-from accel.layers.arithmetic import float_example
+from accel.fixedpoint import FixedPoint, Ints
+from accel.layers.arithmetic import INT4, float_example
 from accel.layers.base import Array, Example
 from accel.layers.integer_recurrent import IntegerRecurrent, Term, exact_sum
+from accel.layers.recurrent_examples import GATE, HIDDEN, PREACTIVATION, WIDE_HIDDEN, recurrent_example
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,9 +80,20 @@ class GRU(IntegerRecurrent):
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         both = cls(input_size=2, hidden_size=3, direction="bidirectional", linear_before_reset=True)
+        narrow = CellFormats(preactivation=PREACTIVATION, activations=(GATE,) * 2, hidden=HIDDEN, index_bits=8)
+        wide = replace(narrow, hidden=WIDE_HIDDEN, index_bits=7)
+        few_bits = replace(narrow, activations=(FixedPoint(8, 8, signed=False), FixedPoint(8, 7)))
+        after = replace(cls(input_size=3, hidden_size=4), linear_before_reset=True)
+        small = cls(input_size=1, hidden_size=1, linear_before_reset=True, has_bias=False)
         return (
             float_example("forward", cls(input_size=3, hidden_size=4), ((5, 3),)),
             float_example("both ways", both, ((4, 2), (2, 3))),
             float_example("one step", cls(input_size=1, hidden_size=1, direction="reverse"), ((1, 1),)),
             float_example("clipped", cls(input_size=3, hidden_size=2, clip=0.3, has_bias=False), ((4, 3),)),
+            recurrent_example("integers", after, 4, narrow),
+            recurrent_example("integers, reset before", cls(input_size=3, hidden_size=4), 4, narrow),
+            recurrent_example("integers, last state", replace(after, hidden_size=5), 3, narrow, output=1),
+            recurrent_example("integers, wide state", replace(after, input_size=4), 5, wide),
+            recurrent_example("integers, one unit", small, 2, narrow, input=INT4),
+            recurrent_example("integers, narrow gates, clipped", replace(after, clip=1.5), 3, few_bits, weight_bits=4),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,10 +11,11 @@ import numpy as np
 from accel.cell import CellFormats
 from accel.errors import ModelError
 from accel.fixedpoint import FixedPoint, Ints
-from accel.layers.arithmetic import float_example
+from accel.layers.arithmetic import INT4, float_example
 from accel.layers.base import Array, Example, Shape
 from accel.layers.integer_recurrent import IntegerRecurrent, Term, exact_sum
 from accel.layers.recurrent import Activation
+from accel.layers.recurrent_examples import GATE, HIDDEN, PREACTIVATION, STATE, WIDE_HIDDEN, recurrent_example
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,6 +116,11 @@ class LSTM(IntegerRecurrent):
         hard = cls(
             input_size=2, hidden_size=3, activations=(Activation("HardSigmoid"), Activation("Tanh"), Activation("Relu"))
         )
+        narrow = CellFormats(
+            preactivation=PREACTIVATION, activations=(GATE,) * 3, hidden=HIDDEN, state=STATE, index_bits=8
+        )
+        wide = replace(narrow, hidden=WIDE_HIDDEN, state=FixedPoint(16, 13), index_bits=7)
+        clipped = cls(input_size=3, hidden_size=3, clip=1.5, has_bias=False)
         return (
             float_example("forward", cls(input_size=3, hidden_size=4), ((5, 3),)),
             float_example("both ways, peepholes", both, ((4, 2), (2, 3), (2, 3))),
@@ -122,4 +128,9 @@ class LSTM(IntegerRecurrent):
             float_example("clipped", cls(input_size=3, hidden_size=2, clip=0.3, has_bias=False), ((4, 3),)),
             float_example("coupled gates", cls(input_size=2, hidden_size=2, input_forget=True), ((3, 2), (1, 2))),
             float_example("hard activations", hard, ((4, 2),)),
+            recurrent_example("integers", cls(input_size=3, hidden_size=4), 4, narrow),
+            recurrent_example("integers, last state", cls(input_size=2, hidden_size=5), 3, narrow, output=1),
+            recurrent_example("integers, wide state", cls(input_size=4, hidden_size=2), 5, wide),
+            recurrent_example("integers, one unit", cls(input_size=1, hidden_size=1), 1, narrow, input=INT4),
+            recurrent_example("integers, clipped", clipped, 3, narrow, weight_bits=4),
         )

@@ -122,16 +122,16 @@ class Recurrent(Kernel):
         address = Signal(range(2 * steps), name="state_address", reset_less=True)
         m.d.sync += address.eq(step + Mux(side, 0, steps))
         clear = delayed(m, first, pipeline.ADDRESS + pipeline.READ, "clear_state", flag=False)
-        elements, writes = [], []
+        elements, ports = [], []
         for lane in range(simd):
             m.submodules[f"state_{lane}"] = memory = Memory(shape=shape, depth=2 * steps, init=[])
-            write, read = memory.write_port(), memory.read_port()
+            read = memory.read_port()
             held = Signal(shape, name=f"state_word_{lane}", reset_less=True)
             element = Signal(shape, name=f"state_element_{lane}", reset_less=True)
             m.d.comb += read.addr.eq(address)
             m.d.sync += [held.eq(read.data), element.eq(Mux(clear, 0, held))]
             elements.append(element)
-            writes.append(write)
+            ports.append(memory.write_port())
 
         def write(value, done):
             unit = np.arange(spec.tiles * spec.fold.pe, dtype=np.int64)
@@ -140,7 +140,7 @@ class Recurrent(Kernel):
             m.submodules.places = place = CyclicTable(places)
             m.d.comb += place.advance.eq(done)
             other = cyclic(m, 2, done & place.final, "write_side")
-            for lane, port in enumerate(writes):
+            for lane, port in enumerate(ports):
                 m.d.comb += [
                     port.addr.eq(place.word.word + Mux(other, steps, 0)),
                     port.data.eq(value),
