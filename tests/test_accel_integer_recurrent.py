@@ -11,6 +11,7 @@ from accel.cell import BIAS_GUARD_BITS, CellFormats
 from accel.curves import Curve
 from accel.errors import ModelError, UnsupportedError
 from accel.fixedpoint import FixedPoint, Quantization
+from accel.layers import registry
 from accel.layers.gru import GRU
 from accel.layers.lstm import LSTM
 from accel.layers.recurrent import Activation
@@ -217,6 +218,21 @@ def test_integer_equals_its_definition(name):
     for state, want in zip(got[1:], last, strict=True):
         np.testing.assert_array_equal(state, want)
     assert np.ptp(every) > 10, "an example that stays in one place proves little"
+
+
+EXAMPLES = [(op, e) for op in ("RNN", "LSTM", "GRU") for e in registry()[op].examples() if e.is_integer]
+
+
+@pytest.mark.parametrize(("op", "example"), EXAMPLES, ids=[f"{op}: {e.name}" for op, e in EXAMPLES])
+def test_the_examples_of_the_kernels_equal_their_definition(op, example):
+    layer = example.layer
+    arrays = example.inputs(3, seed=7)
+    every, last = loops(layer, arrays, example.quantizations)
+    form = layer.outputs[layer.output]
+    (got,) = layer.integer(arrays, example.quantizations)
+    want = [fit(real(v, layer.cell.hidden), form) for v in (every, last[0])[layer.output].flat]
+    np.testing.assert_array_equal(got, np.reshape(want, got.shape))
+    assert got.shape[1:] == layer.infer(example.shapes)[0]
 
 
 @pytest.mark.parametrize("bits", range(4, 9))

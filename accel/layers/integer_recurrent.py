@@ -23,6 +23,7 @@ from accel.intervals import accumulator_interval
 from accel.layers.arithmetic import exact_matmul
 from accel.layers.base import Array, Shape
 from accel.layers.recurrent import DIRECTIONS, Recurrent
+from accel.work import Work
 
 _T = TypeVar("_T")
 
@@ -74,6 +75,10 @@ class IntegerRecurrent(Recurrent):
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
         return self._given(super().infer(shapes))
+
+    def work(self, shapes: Sequence[Shape]) -> tuple[Work, ...]:
+        works = super().work(shapes)
+        return works if not self.output else tuple(replace(work, ofmap=self.hidden_size) for work in works)
 
     def forward(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         return self._given(super().forward(inputs))

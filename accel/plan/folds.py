@@ -69,8 +69,7 @@ class _Menu:
         grid = np.stack(np.meshgrid(pe, simd, indexing="ij"), axis=-1).reshape(-1, 2)
         grid = grid[np.lexsort((grid[:, 1], grid.prod(axis=1)))]
         self.grid: NDArray[np.int64] = grid
-        tiles = -(-self.space.channels // grid[:, 0])
-        self.steps: NDArray[np.int64] = self.space.positions * tiles * -(-self.space.reduction // grid[:, 1])
+        self.steps: NDArray[np.int64] = np.array([self.space.steps(Fold(int(p), int(s))) for p, s in grid], np.int64)
         self.spec: LayerKernel = self.site.kernel.of(
             self.site.node.layer, self.site.shapes, self.site.quantizations, self.site.output_quantization, self.lanes,
             fold=Fold(*map(int, grid[0])),

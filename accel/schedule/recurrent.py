@@ -34,23 +34,18 @@ _ROUNDED = pipeline.ROUND + pipeline.SATURATE
 
 @dataclass(frozen=True, slots=True)
 class RecurrentFoldSpace(FoldSpace):
-    """Folds of a recurrent kernel: its two parts fold separately, and its gate rows are served one a cycle.
+    """Folds of a recurrent kernel, whose steps are not a product: its two parts fold separately, and it waits.
 
     Attributes
     ----------
-    inputs : int
-        Of the ``reduction``, those that are not the state.
-    rows : int
-        Gate rows of a unit.
+    kernel : Recurrent
+        At any fold.
     """
 
-    inputs: int = 0
-    rows: int = 1
+    kernel: Recurrent = None  # type: ignore[assignment]  # a field after those with defaults; always given
 
     def steps(self, fold: Fold) -> int:
-        """Return the steps of one tensor, without those in which a time step waits for the one before."""
-        parts = -(-self.inputs // fold.simd) + -(-(self.reduction - self.inputs) // fold.simd)
-        return self.positions * -(-self.channels // fold.pe) * max(parts, self.rows * fold.pe)
+        return self.kernel.refolded(fold).total_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,13 +127,13 @@ class Recurrent(LayerKernel):
         requantizer: Requantizer | None = None,
     ) -> Self:
         assert isinstance(layer, IntegerRecurrent)
-        if layer.cell is None:
-            raise ModelError(f"a kernel needs a layer with the formats of its cell, not {layer.op}")
         refusal = cls.refusal(layer)
         if refusal is None and len(shapes) > 1:
             refusal = "states cleared before every sequence, not given with it"
         if refusal is not None:
             raise UnsupportedError(f"kernel {cls.kind} supports {refusal}")
+        if layer.cell is None:
+            raise ModelError(f"a kernel needs a layer with the formats of its cell, not {layer.op}")
         if capacity is None:
             capacity = pipeline.power_of_two(2 * -(-layer.input_size // lanes[0]))
         return cls(layer, shapes[0][0], quantizations[0], lanes[0], fold or Fold(), capacity)
@@ -146,10 +141,10 @@ class Recurrent(LayerKernel):
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
         assert isinstance(layer, IntegerRecurrent)
-        inputs, units = layer.input_size, layer.hidden_size
+        kernel = cls.of(layer, shapes, [Quantization(1.0)], Quantization(1.0), lanes)
         return RecurrentFoldSpace(
-            shapes[0][0], units, inputs + units, macs=layer.gates, inputs=inputs, rows=layer.gates
-        )  # fmt: skip
+            shapes[0][0], layer.hidden_size, layer.input_size + layer.hidden_size, macs=layer.gates, kernel=kernel
+        )
 
     @classmethod
     def stream_shape(cls, layer: Layer, shape: Shape) -> Shape:
@@ -219,6 +214,11 @@ class Recurrent(LayerKernel):
         """
         known = self.latency - pipeline.QUEUE - _ROUNDED
         return max(0, known - 1 - self.padding_steps - self.input_steps)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of one tensor."""
+        return self.time_steps * self.tiles * self.tile_steps + (self.time_steps - 1) * self.waiting_steps
 
     @property
     def is_last_only(self) -> bool:
