@@ -1,0 +1,95 @@
+"""The recurrent kernel's schedule: its bound, what it waits, what it refuses; a wait too short is caught."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from accel import schedule, stepper
+from accel.cell import CellFormats
+from accel.errors import UnsupportedError
+from accel.layers import registry
+from accel.layers.arithmetic import UINT8
+from accel.layers.gru import GRU
+from accel.layers.lstm import LSTM
+from accel.layers.recurrent_examples import GATE, HIDDEN, PREACTIVATION, STATE, recurrent_example
+from accel.schedule.fold import Fold
+from accel.schedule.graph import TOP, Link, ScheduleGraph
+from accel.schedule.recurrent import Recurrent
+
+FORMATS = CellFormats(preactivation=PREACTIVATION, activations=(GATE,) * 3, hidden=HIDDEN, state=STATE, index_bits=8)
+
+
+def placed(inputs, units, steps, fold, **more):
+    example = recurrent_example("placed", LSTM(input_size=inputs, hidden_size=units, **more), steps, FORMATS)
+    return Recurrent.of(example.layer, example.shapes, (UINT8,), HIDDEN.quantization, (1,), fold=fold)
+
+
+def interval(kernel):
+    links = (Link((TOP, 0), (0, 0)), Link((0, 0), (TOP, 0)))
+    return stepper.step(ScheduleGraph(("k",), (kernel.schedule,), links), 8).interval_cycles
+
+
+@pytest.mark.parametrize("fold", [Fold(1, 2), Fold(2, 1)], ids=str)
+def test_an_lstm_of_20_units_on_8_multipliers_takes_at_most_300_cycles_a_step(fold):
+    kernel = placed(6, 20, 30, fold)
+    assert kernel.multipliers["mac"][0] == 8
+    cycles = interval(kernel) / kernel.time_steps
+    print(f"{fold}: {cycles:.1f} cycles a step, bound {2080 / 8:.0f}, waiting {kernel.waiting_steps}")
+    assert cycles <= 300
+
+
+@pytest.mark.parametrize(
+    ("units", "fold"),
+    [(n, f) for n in (32, 64, 128, 256) for f in (Fold(1, 2), Fold(2, 1))] + [(n, Fold(4, 4)) for n in (64, 128, 256)],
+    ids=str,
+)
+def test_larger_ones_stay_within_a_tenth_of_the_bound(units, fold):
+    kernel = placed(units, units, 12, fold)
+    bound = 4 * units * 2 * units / kernel.multipliers["mac"][0]
+    cycles = interval(kernel) / kernel.time_steps
+    print(f"{units} units, {fold}: {cycles:.1f} cycles a step, bound {bound:.0f}")
+    assert cycles <= 1.1 * bound
+
+
+def test_a_tile_serves_a_row_a_cycle():
+    kernel = placed(4, 6, 3, Fold(6, 4))
+    assert (kernel.input_steps, kernel.state_steps, kernel.rows) == (1, 2, 24)
+    assert kernel.tile_steps == 24
+
+
+def test_weights_are_laid_out_as_steps_read_them():
+    kernel = placed(5, 4, 3, Fold(3, 2))
+    layer = kernel.layer
+    gate = {"i": 0, "o": 1, "f": 2, "g": 3}
+    words = kernel.weights.reshape(kernel.tiles, kernel.input_steps + kernel.state_steps, kernel.rows, 2)
+    for tile, step, row, lane in np.ndindex(*words.shape):
+        unit, which = tile * 3 + row // 4, "igfo"[row % 4]
+        matrix = layer.weight if step < kernel.input_steps else layer.recurrence
+        column = (step if step < kernel.input_steps else step - kernel.input_steps) * 2 + lane
+        real = unit < 4 and column < matrix.shape[2]
+        assert words[tile, step, row, lane] == (matrix[0, gate[which] * 4 + unit, column] if real else 0)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (LSTM(input_size=2, hidden_size=2, direction="bidirectional"), "direction forward, not bidirectional"),
+        (LSTM(input_size=2, hidden_size=2, direction="reverse"), "direction forward, not reverse"),
+        (LSTM(input_size=2, hidden_size=2, has_peepholes=True), "no peepholes"),
+        (LSTM(input_size=2, hidden_size=2, input_forget=True), "no coupled gates"),
+        (GRU(input_size=2, hidden_size=2), "linear_before_reset 1, not 0"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_what_there_is_no_gateware_for_is_refused_by_name(layer, message):
+    with pytest.raises(UnsupportedError, match=f"kernel recurrent supports {message}"):
+        schedule.for_layer(replace(layer, output=0))
+
+
+def test_states_that_are_given_are_refused():
+    (example, *_) = (e for e in registry()["LSTM"].examples() if e.is_integer)
+    shapes = (*example.shapes, (1, 4), (1, 4))
+    quantizations = (*example.quantizations, HIDDEN.quantization, STATE.quantization)
+    with pytest.raises(UnsupportedError, match="cleared before every sequence"):
+        Recurrent.of(example.layer, shapes, quantizations, HIDDEN.quantization, (1,))

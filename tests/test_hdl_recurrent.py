@@ -1,0 +1,79 @@
+"""The recurrent kernel beyond its contract cases: faults that must be caught, and designs around it."""
+
+import numpy as np
+import pytest
+
+from accel import beats, shipped, stepper
+from accel.app import generate, verify
+from accel.cell import BIAS_GUARD_BITS, CellFormats
+from accel.layers.arithmetic import UINT8
+from accel.layers.lstm import LSTM
+from accel.layers.recurrent_examples import GATE, PREACTIVATION, STATE, WIDE_HIDDEN, recurrent_example
+from accel.schedule import recurrent
+from accel.schedule.fold import Fold
+from accel.schedule.graph import TOP, Link, ScheduleGraph
+from hdl import kernels
+from hdl.bench import Design, Drive, Port
+from hdl.bench.amaranth_simulator import simulate
+
+FORMATS = CellFormats(
+    preactivation=PREACTIVATION, activations=(GATE,) * 3, hidden=WIDE_HIDDEN, state=STATE, index_bits=8
+)
+TENSORS = 3
+
+
+class Hasty(recurrent.Recurrent):
+    """Reads the hidden state a cycle before the last one is written."""
+
+    @property
+    def waiting_steps(self):
+        return super().waiting_steps - 1
+
+
+class Biased(recurrent.Recurrent):
+    """One row's bias is a step of the pre-activation too large."""
+
+    @property
+    def row_addends(self):
+        of_input, of_state = super().row_addends
+        return of_input + (np.arange(len(of_input)) == 3) * (1 << BIAS_GUARD_BITS), of_state
+
+
+def mismatches(kind):
+    """Return how many values of a kernel differ from the layer's, and how many transfers from the stepper's cycles."""
+    example = recurrent_example("faults", LSTM(input_size=3, hidden_size=5), 4, FORMATS, result=WIDE_HIDDEN)
+    # One unit at a time and the whole state at once: the first read of a time step wants the last unit.
+    spec = kind.of(example.layer, example.shapes, (UINT8,), WIDE_HIDDEN.quantization, (3,), fold=Fold(1, 5))
+    links = (Link((TOP, 0), (0, 0)), Link((0, 0), (TOP, 0)))
+    run = stepper.step(ScheduleGraph(("k",), (spec.schedule,), links), TENSORS)
+    (x,) = example.inputs(TENSORS, seed=2)
+    (want,) = example.layer.integer([x], (UINT8,))
+    sent = beats.pack(x, spec.inputs[0], sequence=True)
+    ports = (Port("input_0", spec.inputs[0]),), (Port("output_0", spec.outputs[0]),)
+    always = [np.ones(1, np.bool_)]
+    drive = Drive(TENSORS, (sent,), always, always)
+    seen = simulate(kernels.kernel(spec), Design(spec.kind, *ports), drive, limit_cycles=run.cycles + 100)
+    (out,) = seen.outputs
+    expected = beats.pack(want, spec.outputs[0], sequence=True).reshape(-1, 1)
+    return int((out.values != expected).sum()), int((out.cycles != run.outputs[0].ravel()).sum())
+
+
+def test_a_correct_kernel_has_no_mismatch():
+    assert mismatches(recurrent.Recurrent) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", [Hasty, Biased])
+def test_planted_faults_are_caught(kind):
+    values, _ = mismatches(kind)
+    assert values > 0
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
+def test_shipped_models_verify_as_emitted_verilog(tmp_path, name):
+    design = generate.generate(name, target="ecp5-85f", out=tmp_path / name)
+    result = verify.verify(design, shipped.inputs_path(name), samples=20, stalls="random", seed=3)
+    print(f"{name}: {result}")
+    assert result.passed
+    assert (result.mismatches, result.late) == (0, 0)
+    assert result.predicted_cycles == result.counted_cycles
