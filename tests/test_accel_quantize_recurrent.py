@@ -130,6 +130,7 @@ class Graph:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+CUTS = ("Gather", "Slice")
 TIME_MAJOR = {"x": (STEPS, "n", FEATURES)}
 
 
@@ -187,6 +188,21 @@ def behind_dense(op):
     return g.model(z=("n", STEPS, 3))
 
 
+def last_step_of_the_sequence(op, cut):
+    """As PyTorch exports ``sequence[:, -1]``."""
+    g = Graph({"x": ("n", STEPS, FEATURES)})
+    y = g.cell(op, g.node("Transpose", "x", perm=[1, 0, 2]), FEATURES, 7, ["y"])
+    y = g.node("Transpose", g.node("Squeeze", y, g.constant(np.array([1]))), perm=[1, 0, 2])
+    if cut == "Gather":
+        y = g.node("Gather", y, g.constant(np.array(-1)), axis=1)
+    else:
+        bounds = [g.constant(np.array([v])) for v in (-1, 2**31, 1)]
+        y = g.node("Squeeze", g.node("Slice", y, *bounds), g.constant(np.array([1])))
+    g.nodes[-1].output[0] = "last"
+    g.node("Gemm", "last", g.weights(4, 7), g.weights(4), transB=1, outputs=["z"])
+    return g.model(z=("n", 4))
+
+
 MODELS = {
     **{f"{op} sequence": lambda op=op: sequence(op) for op in GATES},
     **{f"{op} reverse": lambda op=op: sequence(op, direction="reverse") for op in GATES},
@@ -196,6 +212,7 @@ MODELS = {
     **{f"{op} classifier": lambda op=op: classifier(op) for op in GATES},
     **{f"{op} stacked": lambda op=op: stacked_both_ways(op) for op in GATES},
     **{f"{op} behind a dense layer": lambda op=op: behind_dense(op) for op in GATES},
+    **{f"{op} last step by {c}": lambda op=op, c=c: last_step_of_the_sequence(op, c) for op in GATES for c in CUTS},
     "RNN relu": lambda: classifier("RNN", activations=["Relu"]),
     "GRU reset after": lambda: sequence("GRU", linear_before_reset=1),
     "GRU reset after, both ways": lambda: sequence("GRU", linear_before_reset=1, direction="bidirectional"),

@@ -13,7 +13,7 @@ from accel.quantize.graphs import described, initializers, opset, real_inputs
 OLDEST_OPSET = 13
 
 KEEPS_SCALE = frozenset(
-    {"MaxPool", "AveragePool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity"}
+    {"MaxPool", "AveragePool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Slice", "Gather"}
 )
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 QUANTISED = (

@@ -73,7 +73,7 @@ def _recurrent(site: Site, kind: Callable[..., IntegerRecurrent], more: dict[str
         input_size=weight.array.shape[2],
         hidden_size=hidden,
         direction=direction,
-        activations=_activations(attributes),
+        activations=_activations(attributes, kind is RNN and len(DIRECTIONS[direction]) == 1),
         clip=clip,
         has_bias=bias is not None,
         weight=weight.array,
@@ -89,8 +89,11 @@ def _recurrent(site: Site, kind: Callable[..., IntegerRecurrent], more: dict[str
     site.emit_all(layer, (x, *states), axes[: 1 + len(layer.states)], codes)
 
 
-def _activations(attributes: Attributes) -> tuple[CellActivation, ...]:
+def _activations(attributes: Attributes, single: bool) -> tuple[CellActivation, ...]:
+    """Return a cell's activations; where there is but a ``single`` one, ONNX's default still names two."""
     names = attributes.words("activations") or ()
+    if single and tuple(names) == ("Tanh", "Tanh"):
+        names = names[:1]
     alphas, betas = (list(attributes.reals(n) or ()) for n in ("activation_alpha", "activation_beta"))
     made: list[CellActivation] = []
     for name in names:
