@@ -58,14 +58,17 @@ class ToolError(AccelError):
 
 
 def shown(value: object) -> str:
-    r"""Return ``value`` quoted for a one-line message: control characters escaped, long text shortened.
+    r"""Return ``value`` quoted for a one-line message: control characters escaped, the middle of long text left out.
+
+    Both ends stay, so a path still ends in its file's name.
 
     >>> shown("conv\n1")
     "'conv\\n1'"
     """
     text = value if isinstance(value, str) else str(value)
     if len(text) > _SHOWN_CHARACTERS:
-        text = text[: _SHOWN_CHARACTERS - 1] + "…"
+        half = _SHOWN_CHARACTERS // 2
+        text = f"{text[: half - 1]}…{text[-half:]}"
     return ascii(text) if not text.isprintable() else repr(text)
 
 

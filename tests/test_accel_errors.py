@@ -16,6 +16,7 @@ def test_names_are_quoted_and_controls_escaped(value, text):
 def test_long_names_are_shortened():
     assert len(shown("x" * 5000)) < 100
     assert len(shown("\n" * 5000)) < 200
+    assert shown("/a" * 100 + "/model.onnx").endswith("/model.onnx'")
 
 
 def test_a_near_name_is_offered_or_all_are_listed():
