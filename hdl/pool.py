@@ -77,7 +77,7 @@ class Pool(Kernel):
         assert spec.requantizer is not None
         m.submodules.requantizer = requantizer = FoldedRequantizer(
             shape,
-            Constants(np.zeros_like(self.multipliers), self.multipliers, spec.accumulator),
+            Constants(np.zeros_like(self.multipliers), self.multipliers, (spec.accumulator,)),
             spec.requantize,
             spec.requantizer,
             Shape(spec.output.bits, spec.output.signed),

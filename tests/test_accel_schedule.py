@@ -14,6 +14,7 @@ from accel.layers.conv import Conv
 from accel.layers.dense import Dense
 from accel.layers.window import Window
 from accel.schedule import pipeline
+from accel.schedule.add import Add
 from accel.schedule.averagepool import AveragePool
 from accel.schedule.base import LayerKernel, Stream
 from accel.schedule.conv2d import Conv2d
@@ -40,7 +41,8 @@ def placed_examples():
 
 def _folds(kernel, example, lanes):
     try:
-        space = kernel.fold_space(example.layer, example.shapes, (lanes,))
+        every = tuple(lanes + port % 2 for port in range(len(example.shapes)))
+        space = kernel.fold_space(example.layer, example.shapes, every)
     except UnsupportedError:
         return
     for pe, simd in {(1, 1), (min(2, space.channels), min(3, space.reduction)), (space.channels, space.reduction)}:
@@ -51,7 +53,7 @@ def _folds(kernel, example, lanes):
             yield (
                 f"{kernel.kind}-{example.layer.op}-{example.name}-{lanes}-{fold.pe}x{fold.simd}",
                 example,
-                kernel.of(example.layer, example.shapes, example.quantizations, example.output, (lanes,), fold=fold),
+                kernel.of(example.layer, example.shapes, example.quantizations, example.output, every, fold=fold),
             )
         except UnsupportedError:
             return
@@ -75,7 +77,7 @@ def check_laws(s):
 
 @pytest.mark.parametrize(("example", "kernel"), [v for _, v in PLACED], ids=[k for k, _ in PLACED])
 def test_schedules_of_kernels_keep_the_laws(example, kernel):
-    s, lanes = kernel.schedule, (kernel.inputs[0].lanes,)
+    s, lanes = kernel.schedule, tuple(x.lanes for x in kernel.inputs)
     check_laws(s)
     assert s.beats == tuple(x.beats for x in kernel.inputs)
     assert s.results == kernel.outputs[0].beats
@@ -88,8 +90,8 @@ def test_schedules_of_kernels_keep_the_laws(example, kernel):
 @pytest.mark.parametrize(("example", "kernel"), [v for _, v in PLACED], ids=[k for k, _ in PLACED])
 def test_kernels_sustain_a_step_every_cycle(example, kernel):
     """With the default buffers and slots, a fed kernel is never held back by itself."""
-    ends = [(TOP, 0), (0, 0), (TOP, 0)]
-    graph = ScheduleGraph(("k",), (kernel.schedule,), tuple(map(Link, ends[:-1], ends[1:])))
+    enter = [Link((TOP, port), (0, port)) for port in range(len(kernel.inputs))]
+    graph = ScheduleGraph(("k",), (kernel.schedule,), (*enter, Link((0, 0), (TOP, 0))))
     run = stepper.step(graph, 12)
     assert run.stalls[0, 2] == 0
     assert run.interval_cycles <= 1.05 * kernel.schedule.bound_cycles + 1
@@ -204,6 +206,37 @@ def test_a_walk_over_the_beats_averages_the_image_and_keeps_none_of_it(example, 
             results.append(kernel.requantize(sums[:, i % kernel.tiles]))
     live = np.arange(kernel.tiles * kernel.fold.pe).reshape(kernel.tiles, -1) < kernel.channels
     assert np.array_equal(np.stack(results, axis=1) * live, want)
+
+
+SUMS = [(name, v) for name, v in PLACED if isinstance(v[1], Add)]
+
+
+@pytest.mark.parametrize(("example", "kernel"), [v for _, v in SUMS], ids=[k for k, _ in SUMS])
+def test_a_walk_over_the_taps_sums_the_terms(example, kernel):
+    """Reads every channel from the beat that the taps name, whatever the lanes."""
+    x = example.inputs(3, seed=3)
+    want = pack(example.layer.integer(x, example.quantizations)[0], kernel.outputs[0])
+    elements = []
+    for port, stream in enumerate(kernel.inputs):
+        beat, channel = kernel.taps(port)
+        sent = pack(x[port], stream).reshape(3, kernel.pixels, stream.beats_per_pixel, -1)
+        elements.append(sent[:, :, beat, channel])
+    live = (np.arange(kernel.tiles * kernel.fold.pe) < kernel.channels).reshape(kernel.tiles, -1)
+    if kernel.requantize is None:
+        result = elements[0]
+    else:
+        biases, multipliers = (c.reshape(len(c), kernel.fold.pe, -1) for c in kernel.constants)
+        terms = np.zeros((3, kernel.pixels, kernel.tiles, kernel.fold.pe, len(kernel.totals)), np.int64)
+        for port, found in enumerate(elements):
+            centered = found - kernel.sources[port].zero_point
+            terms[..., port] = -centered if kernel.negative and port else centered
+        terms += biases
+        for term, interval in enumerate(kernel.totals):
+            assert interval.low <= terms[..., live, term].min() <= terms[..., live, term].max() <= interval.high
+        products = (terms * multipliers).sum(axis=-1)
+        assert np.abs(products).max() < 1 << (kernel.product_bits - 1)
+        result = kernel.requantize.finish(products)
+    assert np.array_equal((result * live).reshape(want.shape), want)
 
 
 @settings(max_examples=150, deadline=None)

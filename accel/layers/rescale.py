@@ -39,6 +39,7 @@ class Rescale(Move):
             quantized_example("coarser", cls(), ((3, 2, 3),), (INT8,), Quantization(1.7, 5)),
             quantized_example("finer", cls(), ((5,),), (UINT4,), UINT8),
             quantized_example("narrower", cls(), ((4, 3),), (UINT8,), INT4),
+            quantized_example("equal", cls(), ((4, 2, 3),), (UINT8,), UINT8),
             quantized_example("halves", cls(), ((7,),), (Quantization(0.5, 0),), Quantization(1.0, 0)),
             quantized_example("clipped", cls(), ((7,),), (INT8,), Quantization(0.5, 3, low=3, high=60)),
         )

@@ -65,9 +65,9 @@ def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator
     for number, (op, example) in enumerate(examples):
         if kernel.refusal(example.layer) is not None:
             continue
-        lanes = _LANES[number % len(_LANES)]
+        lanes = [_LANES[(number + port) % len(_LANES)] for port in range(len(example.shapes))]
         try:
-            space = kernel.fold_space(example.layer, example.shapes, [lanes])
+            space = kernel.fold_space(example.layer, example.shapes, lanes)
         except UnsupportedError:
             continue
         for fold, form in _folds(space):
@@ -91,9 +91,16 @@ def _folds(space: FoldSpace) -> Iterator[tuple[Fold, str]]:
 
 
 def _layer_case(
-    kernel: type[LayerKernel], op: str, example: Example, lanes: int, fold: Fold, form: str, tensors: int, seed: int
+    kernel: type[LayerKernel],
+    op: str,
+    example: Example,
+    lanes: list[int],
+    fold: Fold,
+    form: str,
+    tensors: int,
+    seed: int,
 ) -> Case:
-    place = (example.layer, example.shapes, example.quantizations, example.output, [lanes])
+    place = (example.layer, example.shapes, example.quantizations, example.output, lanes)
     spec = kernel.of(*place, fold=fold)
     if form == "dsp" and example.layer.requantize is not None:
         period = int(spec.schedule.period.max())
@@ -101,7 +108,7 @@ def _layer_case(
     arrays = example.inputs(tensors, seed)
     results = example.layer.integer(arrays, example.quantizations)
     return Case(
-        f"{kernel.kind} {op} {example.name}, {lanes} lanes, {fold.pe}x{fold.simd} {form}",
+        f"{kernel.kind} {op} {example.name}, {'+'.join(map(str, lanes))} lanes, {fold.pe}x{fold.simd} {form}",
         spec,
         tuple(_packed(a, s) for a, s in zip(arrays, spec.inputs, strict=True)),
         tuple(_packed(a, s) for a, s in zip(results, spec.outputs, strict=True)),

@@ -48,7 +48,7 @@ class Conv2d(Kernel):
 
         m.submodules.requantizer = requantizer = FoldedRequantizer(
             signed(spec.accumulator.bits),
-            Constants(spec.biases, spec.multipliers_by_tile, spec.total),
+            Constants(spec.biases, spec.multipliers_by_tile, (spec.total,)),
             spec.requantize,
             spec.requantizer,
             Shape(spec.output.bits, spec.output.signed),

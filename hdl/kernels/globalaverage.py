@@ -50,7 +50,7 @@ class GlobalAverage(Kernel):
         multipliers = np.full((1, pe), spec.requantize.multipliers[0])
         m.submodules.requantizer = requantizer = FoldedRequantizer(
             sums[0].shape(),
-            Constants(np.zeros_like(multipliers), multipliers, spec.accumulator),
+            Constants(np.zeros_like(multipliers), multipliers, (spec.accumulator,)),
             spec.requantize,
             spec.requantizer,
             Shape(spec.output.bits, spec.output.signed),

@@ -1,0 +1,277 @@
+"""What kernels over pixels share: channels taken from beats of any lanes; no kernel type lives here."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from accel.errors import InputError, UnsupportedError
+from accel.fixedpoint import Ints, Quantization, Requantize, signed_bits
+from accel.intervals import Interval
+from accel.layers.base import Shape
+from accel.layers.elementwise import Elementwise as ElementwiseLayer
+from accel.layers.window import Window, as_image
+from accel.schedule import pipeline
+from accel.schedule.base import LayerKernel, Memory, Schedule, Stream
+from accel.schedule.fold import Fold, Requantizer, requantizer_adders
+from accel.schedule.sliding import Sliding
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(LayerKernel):
+    """A function of the elements of one or more tensors of equal shape, ``pe`` channels at once.
+
+    A position is a pixel. Its steps go tile by tile, `result_steps` each; the last reads the tile's channels from the
+    beats of every input, whatever their lanes, and completes a result. So a join is an adapter of widths too. Where
+    the output is requantised, ``simd`` is the bits of the multiplier that a tile's steps leave for each of them.
+
+    Attributes
+    ----------
+    pixels, channels : int
+        Of every input and of the output.
+    sources : tuple of Quantization
+    output : Quantization
+    requantize : Requantize, optional
+        ``None`` where nothing is rounded.
+    in_lanes : tuple of int
+        Channels a beat of each input carries.
+    fold : Fold
+    capacity : int
+        Beats of every input's buffer, a power of two.
+    requantizer : Requantizer, optional
+        Present when `requantize` is.
+    """
+
+    pixels: int
+    channels: int
+    sources: tuple[Quantization, ...]
+    output: Quantization
+    requantize: Requantize | None
+    in_lanes: tuple[int, ...]
+    fold: Fold
+    capacity: int
+    requantizer: Requantizer | None
+
+    def __post_init__(self) -> None:
+        if self.capacity != pipeline.power_of_two(self.capacity):
+            raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
+        self.fold.check(self.kind, self.channels, self.steps_of(self.requantize))
+        if self.requantizer is not None:
+            busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
+            if busy > self.result_steps:
+                raise InputError(
+                    f"{self.kind} requantiser must serve {self.fold.pe} channels every {self.result_steps} cycles, "
+                    f"not every {busy}"
+                )
+
+    @staticmethod
+    def extent(kind: str, shapes: Sequence[Shape]) -> tuple[int, int]:
+        """Return the pixels and channels that all inputs share.
+
+        Raises
+        ------
+        UnsupportedError
+            If their shapes differ.
+        """
+        if len(set(shapes)) != 1:
+            raise UnsupportedError(f"kernel {kind} supports inputs of one shape, not {tuple(shapes)}")
+        if len(shapes[0]) == 1:
+            return 1, shapes[0][0]
+        channels, height, width = as_image(shapes[0])
+        return height * width, channels
+
+    @staticmethod
+    def choose(
+        channels: int,
+        requantize: Requantize | None,
+        lanes: Sequence[int],
+        fold: Fold | None,
+        capacity: int | None,
+        requantizer: Requantizer | None,
+    ) -> tuple[Fold, int, Requantizer | None]:
+        """Return the fold, buffer and requantiser, chosen where they are not given."""
+        fold = fold or Fold()
+        bits = Elementwise.steps_of(requantize)
+        period = -(-bits // fold.simd)
+        # Where a result is a step, the beats that are read but not yet released count too.
+        unreleased = pipeline.RELEASE if period == 1 else 0
+        pixel = -(-channels // min(lanes))
+        capacity = capacity or pipeline.power_of_two(max(2 * pixel + unreleased, pipeline.BEATS_IN_FLIGHT))
+        if requantizer is None and requantize is not None:
+            requantizer = Requantizer.serial(fold.pe, bits, period)
+        return fold, capacity, requantizer
+
+    @staticmethod
+    def steps_of(requantize: Requantize | None) -> int:
+        """Return the steps of a tile at ``simd`` 1: a cycle for each bit of the multipliers, or one."""
+        return 1 if requantize is None else int(requantize.multipliers.max()).bit_length()
+
+    def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
+        fold, capacity, requantizer = self.choose(
+            self.channels, self.requantize, self.in_lanes, fold, capacity or self.capacity, requantizer
+        )
+        return replace(self, fold=fold, capacity=capacity, requantizer=requantizer)
+
+    @property
+    def output_multiplication(self) -> Requantizer | None:
+        return self.requantizer
+
+    @property
+    def multiplier_bits(self) -> int:
+        """Unsigned width of the output multipliers; 0 where there are none."""
+        return 0 if self.requantize is None else int(self.requantize.multipliers.max()).bit_length()
+
+    @property
+    def result_steps(self) -> int:
+        """Steps of a tile; the result period."""
+        return -(-self.steps_of(self.requantize) // self.fold.simd)
+
+    @property
+    def tiles(self) -> int:
+        """Groups of ``pe`` channels."""
+        return -(-self.channels // self.fold.pe)
+
+    def sliding(self, port: int) -> Sliding:
+        """Return the pixel that each position reads of an input, as a window of one tap."""
+        return Sliding(1, self.pixels, Window((1, 1)), -(-self.channels // self.in_lanes[port]))
+
+    def taps(self, port: int) -> tuple[Ints, Ints]:
+        """Return the beat of the pixel, and the channel in it, that each lane reads, shape (tiles, pe).
+
+        Lanes past a ragged end read the last channel; they are not output.
+        """
+        channel = np.minimum(np.arange(self.tiles * self.fold.pe), self.channels - 1).reshape(-1, self.fold.pe)
+        return channel // self.in_lanes[port], channel % self.in_lanes[port]
+
+    def copies(self, port: int) -> int:
+        """Return the copies of an input's buffer: lanes that always read the same beat share one."""
+        return len({column.tobytes() for column in np.ascontiguousarray(self.taps(port)[0].T)})
+
+    def centered(self, port: int) -> Interval:
+        """Return what a lane of an input holds after its zero point is subtracted."""
+        return Interval(*self.sources[port].centered_range)
+
+    @property
+    @abstractmethod
+    def totals(self) -> tuple[Interval, ...]:
+        """What is multiplied at the output: an interval for each term of a channel's sum."""
+
+    @property
+    @abstractmethod
+    def constants(self) -> tuple[Ints, Ints]:
+        """What the terms are added to and multiplied by, result after result: shape (results, pe * terms) each."""
+
+    @property
+    def product_bits(self) -> int:
+        """Signed width of the sum of products plus the rounding increment."""
+        if self.requantize is None:
+            return 0
+        terms = len(self.totals)
+        largest = [int(self.constants[1][:, term::terms].max()) for term in range(terms)]
+        half = 1 << max(self.requantize.shift - 1, 0)
+        low = sum(min(t.low, 0) * n for t, n in zip(self.totals, largest, strict=True))
+        high = sum(max(t.high, 0) * n for t, n in zip(self.totals, largest, strict=True))
+        return signed_bits(low - half, high + half)
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        return tuple(
+            Stream(self.pixels, self.channels, lanes, q.bits, q.signed)
+            for lanes, q in zip(self.in_lanes, self.sources, strict=True)
+        )
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        return (Stream(self.pixels, self.channels, self.fold.pe, self.output.bits, self.output.signed),)
+
+    @property
+    def work_stages(self) -> Mapping[str, int]:
+        """Cycles of the stages between the elements and what is multiplied, or output, in order."""
+        return {}
+
+    @property
+    def stages(self) -> Mapping[str, int]:
+        """Cycles of each pipeline stage in order; their sum is the latency."""
+        stages = {"address": pipeline.ADDRESS, "read": pipeline.READ, "select": pipeline.SELECT, **self.work_stages}
+        if self.requantizer is not None:
+            stages |= {
+                "capture": pipeline.CAPTURE,
+                "bias": pipeline.BIAS,
+                "requantize": self.requantizer.latency(self.fold.pe, self.multiplier_bits),
+                "round": pipeline.ROUND,
+                "saturate": pipeline.SATURATE,
+            }
+        return stages | {"queue": pipeline.QUEUE}
+
+    @property
+    def schedule(self) -> Schedule:
+        return self._schedule
+
+    @cached_property
+    def _schedule(self) -> Schedule:
+        slides = [self.sliding(port) for port in range(len(self.sources))]
+        each = np.ones(self.pixels, np.int64)
+        latency = sum(self.stages.values())
+        return Schedule(
+            steps=each * self.tiles * self.result_steps,
+            period=each * self.result_steps,
+            need=np.stack([s.need for s in slides]),
+            free=np.stack([s.free for s in slides]),
+            after=each * 0,
+            beats=tuple(s.beats for s in slides),
+            capacity=(self.capacity,) * len(slides),
+            slots=(pipeline.queue_slots(latency, self.result_steps),),
+            latency=latency,
+            release=pipeline.RELEASE,
+        )
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        buffers = (
+            Memory(f"input{port}", self.capacity, lanes * self.centered(port).bits, copies=self.copies(port))
+            for port, lanes in enumerate(self.in_lanes)
+        )
+        return (*buffers, Memory("output", self._schedule.slots[0], self.fold.pe * self.output.bits, clocked=False))
+
+    @property
+    def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
+        if self.requantizer is None or self.requantizer.form == "serial":
+            return {}
+        count = self.requantizer.units * len(self.totals)
+        return {"requantize": (count, max(t.bits for t in self.totals), self.multiplier_bits)}
+
+    @property
+    def adders(self) -> Mapping[str, tuple[int, int]]:
+        pe, ports = self.fold.pe, range(len(self.sources))
+        bits = max(self.centered(port).bits for port in ports)
+        use = {
+            "zero point": (sum(self.in_lanes), bits),
+            "address": (sum(self.copies(port) for port in ports), self.capacity.bit_length()),
+            "select": (pe * sum(min(lanes, self.channels) - 1 for lanes in self.in_lanes), bits),
+        }
+        if self.requantizer is not None:
+            terms = len(self.totals)
+            total_bits = terms * max(t.bits for t in self.totals)
+            use |= requantizer_adders(self.requantizer, pe, total_bits, self.product_bits, self.output.bits)
+        return use
+
+
+def constant_per_channel(layer: ElementwiseLayer, kind: str, shape: Shape) -> Ints | None:
+    """Return a layer's constant operand for each channel of an input of ``shape``, or ``None`` if it has none.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is not the same for all pixels of a channel.
+    """
+    if layer.constant is None:
+        return None
+    spread = np.broadcast_to(layer.constant, shape).astype(np.int64).reshape(shape[0], -1)
+    if not bool((spread == spread[:, :1]).all()):
+        raise UnsupportedError(f"kernel {kind} supports one constant per channel, not {layer.constant_shape}")
+    return spread[:, 0]
