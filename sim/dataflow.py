@@ -183,7 +183,7 @@ class Dataflow(Machine):
             reports.append(
                 LayerReport(
                     name=placed.name,
-                    op=ops[placed.name] if placed.layer else "Fork",
+                    op=ops[placed.name] if placed.layer else spec.kind.capitalize(),
                     macs=done,
                     seconds=steps / self.clock_hz,
                     cycles=steps + sum(waiting.values()),

@@ -8,7 +8,9 @@ from functools import cached_property
 
 from accel.errors import AccelError, ModelError, shown
 from accel.plan.sites import Region, Site
+from accel.plan.tokens import least_room
 from accel.schedule.base import KernelSpec, LayerKernel, Stream
+from accel.schedule.fifo import Fifo
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.fork import Fork
 from accel.schedule.graph import TOP, Link, ScheduleGraph
@@ -27,6 +29,22 @@ class Choice:
     requantizer: Requantizer | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """Depths of what stands between kernels.
+
+    Attributes
+    ----------
+    forks : mapping of str to tuple of int
+        Slots of each output of the fork of a stream with several readers, by the stream's name.
+    fifos : mapping of str to tuple of int
+        Depth of the FIFO in front of each input of a kernel, by its node's name; 0 where there is none.
+    """
+
+    forks: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    fifos: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+
+
 @dataclass(frozen=True, eq=False)
 class Placed:
     """A kernel in its place.
@@ -34,7 +52,8 @@ class Placed:
     Attributes
     ----------
     name : str
-        Unique; a model's node name, so it may hold any characters. A fork is named after its stream.
+        Unique; a model's node name, so it may hold any characters. A fork is named after its stream, a FIFO after the
+        node and the input that it stands in front of.
     spec : KernelSpec
     layer : bool
         Whether it computes the node of that name.
@@ -56,11 +75,18 @@ class Design:
         Upstream first.
     links : tuple of Link
         Kernel indices are those of `kernels`; `accel.schedule.graph.TOP` is the outside.
+    queues : Queues
+        Of every fork and FIFO there is.
     """
 
     region: Region
     kernels: tuple[Placed, ...]
     links: tuple[Link, ...]
+    queues: Queues
+
+    def kernel(self, name: str) -> Placed:
+        """Return the kernel that computes a node."""
+        return next(k for k in self.kernels if k.layer and k.name == name)
 
     @cached_property
     def graph(self) -> ScheduleGraph:
@@ -96,7 +122,7 @@ def place(
     region: Region,
     choices: Mapping[str, Choice],
     input_lanes: Mapping[str, int],
-    fork_slots: Mapping[str, tuple[int, ...]] | None = None,
+    queues: Queues | None = None,
 ) -> Design:
     """Return the design of a region.
 
@@ -107,8 +133,8 @@ def place(
         By node name; nodes without one take the defaults.
     input_lanes : mapping of str to int
         Channels a beat of each input stream carries; 1 where it is not named.
-    fork_slots : mapping of str to tuple of int
-        Queue depths of the fork of a stream with several readers.
+    queues : Queues, optional
+        Default: forks of `FORK_SLOTS` a reader, and no FIFOs.
 
     Raises
     ------
@@ -116,8 +142,10 @@ def place(
         If a choice does not fit its layer; the message names the node.
     """
     done = _Placing()
+    queues = queues or Queues()
     sources: dict[tuple[int, int], tuple[int, int]] = {}
     streams: dict[str, Stream] = {}
+    forks: dict[str, tuple[int, ...]] = {}
 
     def publish(name: str, source: tuple[int, int], stream: Stream) -> None:
         """Let every reader of a stream find its end of it, behind a fork where there are several."""
@@ -126,8 +154,9 @@ def place(
             raise ModelError(f"tensor {shown(name)} must be read by a node or be an output of the network")
         streams[name] = stream
         if len(readers) > 1:
-            slots = (fork_slots or {}).get(name) or (FORK_SLOTS,) * len(readers)
+            slots = queues.forks.get(name) or (FORK_SLOTS,) * len(readers)
             done.kernels.append(Placed(f"{name} fork", Fork(stream, len(readers), slots), False))
+            forks[name] = slots
             fork = len(done.kernels) - 1
             done.links.append(Link(source, (fork, 0)))
             for port, reader in enumerate(readers):
@@ -139,12 +168,30 @@ def place(
         publish(name, (TOP, port), _input_stream(region, name, input_lanes.get(name, 1)))
     for i, site in enumerate(region.sites):
         spec = _spec(site, choices.get(site.node.name, Choice()), [streams[s].lanes for s in site.inputs])
+        entries = [sources[i, port] for port in range(len(site.inputs))]
+        for port, depth in enumerate(queues.fifos.get(site.node.name, ())):
+            if depth:
+                done.kernels.append(Placed(f"{site.node.name} input {port}", Fifo(spec.inputs[port], depth), False))
+                fifo = len(done.kernels) - 1
+                done.links.append(Link(entries[port], (fifo, 0)))
+                entries[port] = (fifo, 0)
         done.kernels.append(Placed(site.node.name, spec, True))
         kernel = len(done.kernels) - 1
-        done.links += [Link(sources[i, port], (kernel, port)) for port in range(len(site.inputs))]
+        done.links += [Link(entry, (kernel, port)) for port, entry in enumerate(entries)]
         publish(site.output, (kernel, 0), spec.outputs[0])
     done.links += [Link(sources[-1, port], (TOP, port)) for port in range(len(region.outputs))]
-    return Design(region, tuple(done.kernels), tuple(done.links))
+    return Design(region, tuple(done.kernels), tuple(done.links), Queues(forks, queues.fifos))
+
+
+def least_fifos(design: Design) -> dict[str, tuple[int, ...]]:
+    """Return the least depths, by node, of the FIFOs that keep the joins of a design without any from locking up."""
+    depths: dict[str, list[int]] = {}
+    for link, room in least_room(design.graph).items():
+        kernel, port = design.links[link].target
+        placed = design.kernels[kernel]
+        own = Fifo(placed.spec.inputs[port], 1).schedule.slots[0]
+        depths.setdefault(placed.name, [0] * len(placed.spec.inputs))[port] = max(1, room - own)
+    return {name: tuple(ports) for name, ports in depths.items()}
 
 
 def _spec(site: Site, choice: Choice, lanes: list[int]) -> LayerKernel:

@@ -65,7 +65,7 @@ class _Menu:
     def __post_init__(self) -> None:
         self.space = self.site.kernel.fold_space(self.site.node.layer, self.site.shapes, self.lanes)
         pe = _choices(self.site, "pe", self.fixed.pe, self.space.channels, self.space.pe, self.space.whole)
-        simd = _choices(self.site, "simd", self.fixed.simd, self.space.reduction, self.space.simd, False)
+        simd = _choices(self.site, "simd", self.fixed.simd, self.space.reduction, None, False)
         grid = np.stack(np.meshgrid(pe, simd, indexing="ij"), axis=-1).reshape(-1, 2)
         grid = grid[np.lexsort((grid[:, 1], grid.prod(axis=1)))]
         self.grid: NDArray[np.int64] = grid
@@ -86,8 +86,7 @@ class _Menu:
 
 def _choices(site: Site, what: str, fixed: int | None, most: int, only: int | None, whole: bool) -> NDArray[np.int64]:
     if fixed is not None and only is not None and fixed != only:
-        why = "the lanes of its input" if what == "pe" else "as its kernel takes beats"
-        raise InputError(f"node {shown(site.node.name)} {what} must be {only}, {why}, not {fixed}")
+        raise InputError(f"node {shown(site.node.name)} {what} must be the {only} lanes of its input, not {fixed}")
     if fixed is not None and not 1 <= fixed <= most:
         raise InputError(f"node {shown(site.node.name)} {what} must be 1 to {most}, not {fixed}")
     if only is not None or fixed is not None:

@@ -10,7 +10,7 @@ from accel import targets
 from accel.errors import CapacityError, InputError, did_you_mean, shown
 from accel.network import Network
 from accel.plan import buffers
-from accel.plan.design import Choice, Design, Placed, least_capacity, place
+from accel.plan.design import Choice, Design, Placed, Queues, least_capacity, least_fifos, place
 from accel.plan.folds import PartialFold, Search
 from accel.plan.model import KernelPlan, Plan, RequantizerPlan
 from accel.plan.resources import Resources, estimate, sum_of
@@ -22,6 +22,8 @@ from accel.targets import Target
 BALANCE = 0.7
 """Share of a part's DSP blocks, block RAM and logic that a plan takes where neither a rate nor a budget is given."""
 BUDGET_NAMES = ("multipliers", "dsp", "bram", "lut")
+FIFO_SLACK = 2
+"""A FIFO before a join holds this times what keeps it from locking up: at once, the branches would take turns."""
 _DEAR_DIGITS = 8
 """A serial requantiser with more rows of adders than this is built of DSP blocks where some are left."""
 
@@ -139,22 +141,27 @@ class _Planner:
         lanes = search.input_lanes(cycles)
         choices = {name: Choice(fold) for name, fold in folds.items()}
 
-        def build(choices: Mapping[str, Choice], slots: Mapping[str, tuple[int, ...]]) -> Design:
-            return place(self.region, choices, lanes, slots)
+        def build(choices: Mapping[str, Choice], queues: Queues) -> Design:
+            bare = place(self.region, choices, lanes, Queues(queues.forks))
+            fifos = dict(queues.fifos)
+            for name, least in least_fifos(bare).items():
+                depths = tuple(n if tight else FIFO_SLACK * n for n in least)
+                fifos[name] = tuple(map(max, depths, fifos.get(name, depths)))
+            return place(self.region, choices, lanes, Queues(queues.forks, fifos)) if fifos else bare
 
         def fits(design: Design) -> bool:
             return self._use(design).within(self.limits)
 
-        design = build(choices, {})
+        design = build(choices, Queues())
         if tight:
             choices = {
                 k.name: replace(choices[k.name], capacity=max(least_capacity(k.spec)))
                 for k in design.kernels
                 if k.layer
             }
-            design = build(choices, {})
+            design = build(choices, Queues())
         choices = self._with_requantizers(choices, design)
-        design = build(choices, {})
+        design = build(choices, Queues())
         return buffers.size(choices, build, fits) if fits(design) else None
 
     def _use(self, design: Design) -> Resources:
@@ -203,9 +210,8 @@ class _Planner:
                 name: stream.lanes for name, stream in zip(self.region.inputs, sized.design.inputs, strict=True)
             },
             kernels=tuple(kernels),
-            forks={
-                k.name.removesuffix(" fork"): k.spec.schedule.slots for k in sized.design.kernels if not k.layer
-            },
+            forks=dict(sized.design.queues.forks),
+            fifos=dict(sized.design.queues.fifos),
             host_before=self.region.before,
             host_after=self.region.after,
             bound_cycles=sized.design.graph.bound_cycles,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accel.errors import InputError, ModelError, shown
 from accel.network import Network
-from accel.plan.design import Choice, Design, place
+from accel.plan.design import Choice, Design, Queues, place
 from accel.plan.sites import region
 from accel.schedule.fold import Fold, Requantizer
 
@@ -66,6 +66,8 @@ class Plan(_Strict):
         In execution order.
     forks : dict of str to tuple of int
         Queue depths of the fork of each stream with several readers.
+    fifos : dict of str to tuple of int
+        Depths of the FIFOs in front of the inputs of a node; 0 where there is none.
     host_before, host_after : tuple of str
         Nodes that stay on the host.
     bound_cycles : int
@@ -88,6 +90,7 @@ class Plan(_Strict):
     input_lanes: dict[str, int]
     kernels: tuple[KernelPlan, ...]
     forks: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    fifos: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     host_before: tuple[str, ...] = ()
     host_after: tuple[str, ...] = ()
     bound_cycles: int
@@ -142,4 +145,4 @@ class Plan(_Strict):
                 f"the plan is for network {shown(self.network)} with {len(planned)} kernels; "
                 f"network {shown(network.name)} has {len(sites)}, and differs at {shown(odd[0])}"
             )
-        return place(found, {k.name: k.choice for k in self.kernels}, self.input_lanes, self.forks)
+        return place(found, {k.name: k.choice for k in self.kernels}, self.input_lanes, Queues(self.forks, self.fifos))

@@ -193,10 +193,10 @@ class FoldSpace:
         The only `Fold.pe` there is, where the kernel works on the lanes of its input; ``None`` where it is free.
     macs : int
         Multipliers of each of the ``pe * simd`` units: 1, or 0 where nothing is multiplied.
-    simd : int, optional
-        The only `Fold.simd` there is, where the kernel takes a beat as it comes.
     whole : bool
         Whether `Fold.pe` must divide ``channels``, as those of a group.
+    before : int
+        Steps of a tile before those of its reduction, however it is folded.
     """
 
     positions: int
@@ -204,12 +204,12 @@ class FoldSpace:
     reduction: int
     pe: int | None = None
     macs: int = 1
-    simd: int | None = None
     whole: bool = False
+    before: int = 0
 
     def steps(self, fold: Fold) -> int:
         """Return the steps of one tensor."""
-        return self.positions * -(-self.channels // fold.pe) * -(-self.reduction // fold.simd)
+        return self.positions * -(-self.channels // fold.pe) * (self.before + -(-self.reduction // fold.simd))
 
 
 class LayerKernel(KernelSpec):

@@ -22,7 +22,7 @@ class Fifo(KernelSpec):
     stream : Stream
         What it carries.
     depth : int
-        Beats it holds besides those under way to and in its output queue; a power of two.
+        Beats it holds besides those under way to and in its output queue; any number.
     """
 
     kind: ClassVar[str] = "fifo"
@@ -31,8 +31,8 @@ class Fifo(KernelSpec):
     depth: int
 
     def __post_init__(self) -> None:
-        if self.depth < 1 or self.depth != pipeline.power_of_two(self.depth):
-            raise InputError(f"fifo depth must be a power of two, not {self.depth}")
+        if self.depth < 1:
+            raise InputError(f"fifo depth must be positive, not {self.depth}")
 
     @property
     def inputs(self) -> tuple[Stream, ...]:

@@ -26,8 +26,8 @@ class GlobalAverage(LayerKernel):
     """The mean of each channel over all pixels, ``pe`` lanes of a beat at once.
 
     A position is a beat. Its one step adds it to the sums of its channels, which wait in a memory of a word per beat of
-    a pixel. The last pixel's beats complete a result each; their positions have as many steps as there are pixels, so
-    that the output multiplication has as many cycles as the sum took and the kernel at most twice its input's.
+    a pixel. The last pixel's beats complete a result each, in as many steps as the output multiplication is given:
+    ``simd`` is the bits of the multiplier that they leave for each of them, as in `Elementwise`.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class GlobalAverage(LayerKernel):
     requantize : Requantize
         One multiplier, which includes the divisor.
     fold : Fold
-        ``pe`` is the lanes of input and output; ``simd`` is 1.
+        ``pe`` is the lanes of input and output.
     capacity : int
         Beats of the input buffer, a power of two.
     requantizer : Requantizer
@@ -57,12 +57,12 @@ class GlobalAverage(LayerKernel):
     def __post_init__(self) -> None:
         if self.capacity != pipeline.power_of_two(self.capacity):
             raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
-        if self.fold.simd != 1:
-            raise InputError(f"{self.kind} simd must be 1, as it takes a beat a step, not {self.fold.simd}")
+        if not 1 <= self.fold.simd <= self.multiplier_bits:
+            raise InputError(f"{self.kind} simd must be 1 to {self.multiplier_bits}, not {self.fold.simd}")
         busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
-        if busy > self.pixels:
+        if busy > self.result_steps:
             raise InputError(
-                f"{self.kind} requantiser must serve {self.fold.pe} accumulators every {self.pixels} cycles, "
+                f"{self.kind} requantiser must serve {self.fold.pe} accumulators every {self.result_steps} cycles, "
                 f"not every {busy}"
             )
 
@@ -87,7 +87,7 @@ class GlobalAverage(LayerKernel):
             raise InputError(f"{cls.kind} pe must be the {lanes[0]} lanes of its input, not {fold.pe}")
         if requantizer is None:
             bits = int(layer.requantize.multipliers.max()).bit_length()
-            requantizer = Requantizer.serial(fold.pe, bits, pixels)
+            requantizer = Requantizer.serial(fold.pe, bits, -(-bits // fold.simd))
         return cls(
             pixels, channels, quantizations[0], output, layer.requantize, fold,
             capacity or pipeline.BEATS_IN_FLIGHT, requantizer,
@@ -95,13 +95,16 @@ class GlobalAverage(LayerKernel):
 
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
+        assert layer.requantize is not None
         channels, pixels = _extent(layer, shapes[0])
-        return FoldSpace(1, channels, 2 * pixels - 1, lanes[0], macs=0, simd=1)
+        bits = int(layer.requantize.multipliers.max()).bit_length()
+        return FoldSpace(1, channels, bits, lanes[0], macs=0, before=pixels - 1)
 
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
         if fold.pe != self.fold.pe:
             raise InputError(f"{self.kind} pe must be the {self.fold.pe} lanes of its input, not {fold.pe}")
-        requantizer = requantizer or Requantizer.serial(fold.pe, self.multiplier_bits, self.pixels)
+        bits = self.multiplier_bits
+        requantizer = requantizer or Requantizer.serial(fold.pe, bits, -(-bits // fold.simd))
         return replace(self, fold=fold, capacity=capacity or self.capacity, requantizer=requantizer)
 
     @property
@@ -112,6 +115,11 @@ class GlobalAverage(LayerKernel):
     def tiles(self) -> int:
         """Beats of a pixel."""
         return -(-self.channels // self.fold.pe)
+
+    @property
+    def result_steps(self) -> int:
+        """Steps that complete a result; the result period."""
+        return -(-self.multiplier_bits // self.fold.simd)
 
     @property
     def element(self) -> Interval:
@@ -164,14 +172,14 @@ class GlobalAverage(LayerKernel):
         last = each >= beats - self.tiles
         latency = sum(self.stages.values())
         return Schedule(
-            steps=np.where(last, self.pixels, 1),
-            period=np.where(last, self.pixels, 0),
+            steps=np.where(last, self.result_steps, 1),
+            period=np.where(last, self.result_steps, 0),
             need=each[None],
             free=each[None] + 1,
             after=np.zeros(beats, np.int64),
             beats=(beats,),
             capacity=(self.capacity,),
-            slots=(pipeline.queue_slots(latency, self.pixels),),
+            slots=(pipeline.queue_slots(latency, self.result_steps),),
             latency=latency,
             release=pipeline.RELEASE,
         )

@@ -87,7 +87,7 @@ def _folds(space: FoldSpace) -> Iterator[tuple[Fold, str]]:
         (channels, reduction, "dsp"),
     ):
         if not space.whole or channels % pe == 0:
-            yield Fold(space.pe or pe, space.simd or simd), form
+            yield Fold(space.pe or pe, simd), form
 
 
 def _layer_case(
@@ -127,7 +127,7 @@ def _stream_cases(kind: str, tensors: int, seed: int) -> Iterator[Case]:
     streams = (Stream(1, 1, 1, 8, True), Stream(5, 3, 2, 4, False), Stream(7, 4, 4, 8, True))
     for number, stream in enumerate(streams):
         if kind == Fifo.kind:
-            specs: list[KernelSpec] = [Fifo(stream, depth) for depth in (1, 2, 16)]
+            specs: list[KernelSpec] = [Fifo(stream, depth) for depth in (1, 3, 16)]
         elif kind == Fork.kind:
             specs = [Fork(stream, len(slots), slots) for slots in ((4, 4), (1, 8), (2, 4, 16))]
         else:
