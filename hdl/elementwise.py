@@ -6,12 +6,14 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
 
+from accel.fixedpoint import Ints
 from accel.schedule.elementwise import Elementwise as Spec
 from hdl.delay import cyclic, delayed
 from hdl.kernel import Kernel
 from hdl.queue import OutputQueue
 from hdl.requantize import Constants, FoldedRequantizer
 from hdl.sequencer import Sequencer
+from hdl.table import CyclicTable
 from hdl.window_buffer import Reads, WindowBuffer
 
 
@@ -20,7 +22,7 @@ class Elementwise(Kernel):
 
     spec: Spec
 
-    def results(self, m: Module, elements: list[list[Value]]) -> list[Value]:
+    def results(self, m: Module, elements: list[list[Value]], valid: Value) -> list[Value]:
         """Return what comes of a tile's channels.
 
         Parameters
@@ -28,6 +30,8 @@ class Elementwise(Kernel):
         m : Module
         elements : list of list of Value
             By input and lane, zero points subtracted where `centers` says so.
+        valid : Value
+            The elements are those of a tile, the next one each time.
 
         Returns
         -------
@@ -70,9 +74,16 @@ class Elementwise(Kernel):
                 *(buffer.position[n].eq(sequencer.position[f"input_{port}_{n}"]) for n in buffer.position_columns),
             ]
         elements = [[buffer.elements[lane] for lane in range(spec.fold.pe)] for buffer in buffers]
-        wait = sum(spec.stages[stage] for stage in ("address", "read", "select")) + sum(spec.work_stages.values())
-        self._output(m, queue, self.results(m, elements), delayed(m, completes, wait, "done"))
+        valid = delayed(m, completes, sum(spec.stages[stage] for stage in ("address", "read", "select")), "valid")
+        done = delayed(m, valid, sum(spec.work_stages.values()), "done")
+        self._output(m, queue, self.results(m, elements, valid), done)
         return m
+
+    def by_tile(self, m: Module, name: str, values: Ints, valid: Value) -> list[Value]:
+        """Return the values of the tile at hand, shape (tiles, pe), whose elements are those with ``valid``."""
+        m.submodules[name] = table = CyclicTable({f"{name}_{i}": values[:, i] for i in range(values.shape[1])})
+        m.d.comb += table.advance.eq(valid)
+        return [table.word[f"{name}_{i}"] for i in range(values.shape[1])]
 
     def _buffer(self, port: int) -> WindowBuffer:
         spec = self.spec

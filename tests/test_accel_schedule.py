@@ -14,17 +14,20 @@ from accel.layers.conv import Conv
 from accel.layers.dense import Dense
 from accel.layers.window import Window
 from accel.schedule import pipeline
-from accel.schedule.add import Add
 from accel.schedule.averagepool import AveragePool
 from accel.schedule.base import LayerKernel, Stream
 from accel.schedule.conv2d import Conv2d
 from accel.schedule.depthwise import Depthwise
+from accel.schedule.elementwise import Elementwise
 from accel.schedule.fifo import Fifo
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.fork import Fork
 from accel.schedule.globalaverage import GlobalAverage
 from accel.schedule.graph import TOP, Link, ScheduleGraph
+from accel.schedule.lookup import Lookup
+from accel.schedule.mul import Mul
 from accel.schedule.pool import Pool2d
+from accel.schedule.prelu import PRelu
 from accel.schedule.sliding import Sliding
 
 KERNELS = [k for k in schedule.registry().values() if issubclass(k, LayerKernel)]
@@ -208,29 +211,40 @@ def test_a_walk_over_the_beats_averages_the_image_and_keeps_none_of_it(example, 
     assert np.array_equal(np.stack(results, axis=1) * live, want)
 
 
-SUMS = [(name, v) for name, v in PLACED if isinstance(v[1], Add)]
+PIXELWISE = [(name, v) for name, v in PLACED if isinstance(v[1], Elementwise)]
 
 
-@pytest.mark.parametrize(("example", "kernel"), [v for _, v in SUMS], ids=[k for k, _ in SUMS])
-def test_a_walk_over_the_taps_sums_the_terms(example, kernel):
-    """Reads every channel from the beat that the taps name, whatever the lanes."""
+def terms_of(kernel, elements):
+    """Return the terms of each channel that are multiplied and summed, or the results where nothing is rounded."""
+    if isinstance(kernel, Lookup):
+        return kernel.table[elements[0]]
+    if kernel.requantize is None:
+        return elements[0]
+    centered = [x - q.zero_point for x, q in zip(elements, kernel.sources, strict=True)]
+    if isinstance(kernel, Mul):
+        return (centered[0] * (kernel.constants_by_tile if kernel.constant is not None else centered[1]))[..., None]
+    if isinstance(kernel, PRelu):
+        (a,) = centered
+        return np.stack([np.maximum(a, 0), np.minimum(a, 0) * kernel.slopes_by_tile], axis=-1)
+    terms = [-x if kernel.negative and port else x for port, x in enumerate(centered)]
+    return np.stack(terms + [np.zeros_like(terms[0])] * (kernel.constant is not None), axis=-1)
+
+
+@pytest.mark.parametrize(("example", "kernel"), [v for _, v in PIXELWISE], ids=[k for k, _ in PIXELWISE])
+def test_a_walk_over_the_taps_computes_every_pixel(example, kernel):
+    """Reads every channel from the beat that the taps name, whatever the lanes; terms stay in their intervals."""
     x = example.inputs(3, seed=3)
     want = pack(example.layer.integer(x, example.quantizations)[0], kernel.outputs[0])
     elements = []
     for port, stream in enumerate(kernel.inputs):
         beat, channel = kernel.taps(port)
-        sent = pack(x[port], stream).reshape(3, kernel.pixels, stream.beats_per_pixel, -1)
-        elements.append(sent[:, :, beat, channel])
+        sent = pack(x[port], stream).reshape(3, stream.pixels, stream.beats_per_pixel, -1)
+        elements.append(np.broadcast_to(sent[:, :, beat, channel], (3, kernel.pixels, *beat.shape)))
     live = (np.arange(kernel.tiles * kernel.fold.pe) < kernel.channels).reshape(kernel.tiles, -1)
-    if kernel.requantize is None:
-        result = elements[0]
-    else:
+    result = terms_of(kernel, elements)
+    if kernel.requantize is not None:
         biases, multipliers = (c.reshape(len(c), kernel.fold.pe, -1) for c in kernel.constants)
-        terms = np.zeros((3, kernel.pixels, kernel.tiles, kernel.fold.pe, len(kernel.totals)), np.int64)
-        for port, found in enumerate(elements):
-            centered = found - kernel.sources[port].zero_point
-            terms[..., port] = -centered if kernel.negative and port else centered
-        terms += biases
+        terms = result + biases
         for term, interval in enumerate(kernel.totals):
             assert interval.low <= terms[..., live, term].min() <= terms[..., live, term].max() <= interval.high
         products = (terms * multipliers).sum(axis=-1)

@@ -17,13 +17,13 @@ from accel.layers.elementwise import Elementwise as ElementwiseLayer
 from accel.layers.rescale import Rescale
 from accel.layers.sub import Sub
 from accel.schedule.base import FoldSpace
-from accel.schedule.elementwise import Elementwise, constant_per_channel
+from accel.schedule.elementwise import Elementwise, by_tile, constant_per_channel
 from accel.schedule.fold import Fold, Requantizer
 
 
 @dataclass(frozen=True, eq=False)
 class Add(Elementwise):
-    """``rhe(a Ma + b Mb + ...)`` of tensors of one shape and a constant per channel; one rounding.
+    """``rhe(a Ma + b Mb + ...)`` of tensors and a constant per channel; one rounding.
 
     Terms are the inputs, in order, then the constant. A rescaling between equal quantisations passes integers as they
     are. Stages and folds are those of `Elementwise`.
@@ -56,17 +56,17 @@ class Add(Elementwise):
     ) -> Self:
         if layer.requantize is None and not isinstance(layer, Rescale):
             raise ModelError(f"kernel {cls.kind} needs a layer with a requantisation, not a float {layer.op}")
-        pixels, channels = cls.extent(cls.kind, shapes)
+        pixels, channels, extents = cls.spread(cls.kind, shapes)
         constant = constant_per_channel(layer, cls.kind, shapes[0]) if isinstance(layer, ElementwiseLayer) else None
-        chosen = cls.choose(channels, layer.requantize, lanes, fold, capacity, requantizer)
+        chosen = cls.choose(extents, layer.requantize, lanes, fold, capacity, requantizer)
         return cls(
-            pixels, channels, tuple(quantizations), output, layer.requantize, tuple(lanes), *chosen,
+            pixels, channels, extents, tuple(quantizations), output, layer.requantize, tuple(lanes), *chosen,
             isinstance(layer, Sub), constant,
         )  # fmt: skip
 
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
-        pixels, channels = cls.extent(cls.kind, shapes)
+        pixels, channels, _ = cls.spread(cls.kind, shapes)
         return FoldSpace(pixels, channels, cls.steps_of(layer.requantize), macs=0)
 
     @property
@@ -87,7 +87,6 @@ class Add(Elementwise):
         rows = 1 if self.constant is None else self.tiles
         biases = np.zeros((rows, pe, terms), np.int64)
         if self.constant is not None:
-            padded = np.pad(self.constant, (0, rows * pe - self.channels)).reshape(rows, pe)
-            biases[:, :, -1] = -padded if self.negative else padded
+            biases[:, :, -1] = by_tile(-self.constant if self.negative else self.constant, pe)
         multipliers = np.broadcast_to(self.requantize.multipliers, biases.shape)
         return biases.reshape(rows, -1), np.ascontiguousarray(multipliers).reshape(rows, -1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accel.errors import InputError, UnsupportedError
 from accel.fixedpoint import Ints, Quantization, Requantize, signed_bits
@@ -17,23 +17,26 @@ from accel.layers.base import Shape
 from accel.layers.elementwise import Elementwise as ElementwiseLayer
 from accel.layers.window import Window, as_image
 from accel.schedule import pipeline
-from accel.schedule.base import LayerKernel, Memory, Schedule, Stream
+from accel.schedule.base import Counts, LayerKernel, Memory, Schedule, Stream
 from accel.schedule.fold import Fold, Requantizer, requantizer_adders
 from accel.schedule.sliding import Sliding
 
 
 @dataclass(frozen=True, eq=False)
 class Elementwise(LayerKernel):
-    """A function of the elements of one or more tensors of equal shape, ``pe`` channels at once.
+    """A function of the elements of one or more tensors, ``pe`` channels of the output at once.
 
     A position is a pixel. Its steps go tile by tile, `result_steps` each; the last reads the tile's channels from the
     beats of every input, whatever their lanes, and completes a result. So a join is an adapter of widths too. Where
-    the output is requantised, ``simd`` is the bits of the multiplier that a tile's steps leave for each of them.
+    the output is requantised, ``simd`` is the bits of the multiplier that a tile's steps leave for each of them. An
+    input of one pixel is read anew for every pixel of the output, and kept until the last.
 
     Attributes
     ----------
     pixels, channels : int
-        Of every input and of the output.
+        Of the output.
+    extents : tuple of (int, int)
+        Pixels and channels of each input.
     sources : tuple of Quantization
     output : Quantization
     requantize : Requantize, optional
@@ -49,6 +52,7 @@ class Elementwise(LayerKernel):
 
     pixels: int
     channels: int
+    extents: tuple[tuple[int, int], ...]
     sources: tuple[Quantization, ...]
     output: Quantization
     requantize: Requantize | None
@@ -70,24 +74,23 @@ class Elementwise(LayerKernel):
                 )
 
     @staticmethod
-    def extent(kind: str, shapes: Sequence[Shape]) -> tuple[int, int]:
-        """Return the pixels and channels that all inputs share.
+    def spread(kind: str, shapes: Sequence[Shape]) -> tuple[int, int, tuple[tuple[int, int], ...]]:
+        """Return the pixels and channels of the output, and of each input, where an input may have a single pixel.
 
         Raises
         ------
         UnsupportedError
-            If their shapes differ.
+            If their shapes differ in anything else.
         """
-        if len(set(shapes)) != 1:
-            raise UnsupportedError(f"kernel {kind} supports inputs of one shape, not {tuple(shapes)}")
-        if len(shapes[0]) == 1:
-            return 1, shapes[0][0]
-        channels, height, width = as_image(shapes[0])
-        return height * width, channels
+        extents = tuple(extent(shape) for shape in shapes)
+        pixels, channels = max(extents)
+        if any(e not in ((pixels, channels), (1, channels)) for e in extents):
+            raise UnsupportedError(f"kernel {kind} supports inputs of one shape or of one pixel, not {tuple(shapes)}")
+        return pixels, channels, extents
 
     @staticmethod
     def choose(
-        channels: int,
+        extents: Sequence[tuple[int, int]],
         requantize: Requantize | None,
         lanes: Sequence[int],
         fold: Fold | None,
@@ -100,7 +103,7 @@ class Elementwise(LayerKernel):
         period = -(-bits // fold.simd)
         # Where a result is a step, the beats that are read but not yet released count too.
         unreleased = pipeline.RELEASE if period == 1 else 0
-        pixel = -(-channels // min(lanes))
+        pixel = max(-(-channels // n) for (_, channels), n in zip(extents, lanes, strict=True))
         capacity = capacity or pipeline.power_of_two(max(2 * pixel + unreleased, pipeline.BEATS_IN_FLIGHT))
         if requantizer is None and requantize is not None:
             requantizer = Requantizer.serial(fold.pe, bits, period)
@@ -113,7 +116,7 @@ class Elementwise(LayerKernel):
 
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
         fold, capacity, requantizer = self.choose(
-            self.channels, self.requantize, self.in_lanes, fold, capacity or self.capacity, requantizer
+            self.extents, self.requantize, self.in_lanes, fold, capacity or self.capacity, requantizer
         )
         return replace(self, fold=fold, capacity=capacity, requantizer=requantizer)
 
@@ -138,7 +141,11 @@ class Elementwise(LayerKernel):
 
     def sliding(self, port: int) -> Sliding:
         """Return the pixel that each position reads of an input, as a window of one tap."""
-        return Sliding(1, self.pixels, Window((1, 1)), -(-self.channels // self.in_lanes[port]))
+        pixels, channels = self.extents[port]
+        beats = -(-channels // self.in_lanes[port])
+        if pixels == self.pixels:
+            return Sliding(1, pixels, Window((1, 1)), beats)
+        return Still(1, 1, Window((1, 1)), beats, self.pixels)
 
     def taps(self, port: int) -> tuple[Ints, Ints]:
         """Return the beat of the pixel, and the channel in it, that each lane reads, shape (tiles, pe).
@@ -157,14 +164,19 @@ class Elementwise(LayerKernel):
         return Interval(*self.sources[port].centered_range)
 
     @property
-    @abstractmethod
     def totals(self) -> tuple[Interval, ...]:
         """What is multiplied at the output: an interval for each term of a channel's sum."""
+        raise NotImplementedError
 
     @property
-    @abstractmethod
     def constants(self) -> tuple[Ints, Ints]:
-        """What the terms are added to and multiplied by, result after result: shape (results, pe * terms) each."""
+        """What the terms are added to and multiplied by, result after result: shape (results, pe * terms) each.
+
+        Here nothing is added, and every term has a multiplier for all channels.
+        """
+        assert self.requantize is not None
+        multipliers = np.tile(self.requantize.multipliers, self.fold.pe)[None]
+        return np.zeros_like(multipliers), multipliers
 
     @property
     def product_bits(self) -> int:
@@ -181,8 +193,8 @@ class Elementwise(LayerKernel):
     @property
     def inputs(self) -> tuple[Stream, ...]:
         return tuple(
-            Stream(self.pixels, self.channels, lanes, q.bits, q.signed)
-            for lanes, q in zip(self.in_lanes, self.sources, strict=True)
+            Stream(*extent, lanes, q.bits, q.signed)
+            for extent, lanes, q in zip(self.extents, self.in_lanes, self.sources, strict=True)
         )
 
     @property
@@ -252,7 +264,7 @@ class Elementwise(LayerKernel):
         use = {
             "zero point": (sum(self.in_lanes), bits),
             "address": (sum(self.copies(port) for port in ports), self.capacity.bit_length()),
-            "select": (pe * sum(min(lanes, self.channels) - 1 for lanes in self.in_lanes), bits),
+            "select": (pe * (sum(self.in_lanes) - len(self.in_lanes)), bits),
         }
         if self.requantizer is not None:
             terms = len(self.totals)
@@ -261,17 +273,64 @@ class Elementwise(LayerKernel):
         return use
 
 
+@dataclass(frozen=True, eq=False)
+class Still(Sliding):
+    """One pixel that every position reads, kept until the last has.
+
+    Attributes
+    ----------
+    reads : int
+        Positions.
+    """
+
+    reads: int
+
+    @cached_property
+    def output(self) -> tuple[int, int]:
+        return 1, self.reads
+
+    @property
+    def column_stride(self) -> int:
+        return 0
+
+    @cached_property
+    def need(self) -> Counts:
+        return np.full(self.reads, self.beats - 1, np.int64)
+
+    @cached_property
+    def free(self) -> Counts:
+        return np.where(np.arange(self.reads) == self.reads - 1, self.beats, 0)
+
+
+def extent(shape: Shape) -> tuple[int, int]:
+    """Return the pixels and channels of an image, a signal or a vector."""
+    if len(shape) == 1:
+        return 1, shape[0]
+    channels, height, width = as_image(shape)
+    return height * width, channels
+
+
+def by_tile(values: Ints, pe: int) -> Ints:
+    """Return a value for each channel as shape (tiles, pe), with zeros past a ragged end."""
+    return np.pad(values, (0, -len(values) % pe)).reshape(-1, pe)
+
+
 def constant_per_channel(layer: ElementwiseLayer, kind: str, shape: Shape) -> Ints | None:
-    """Return a layer's constant operand for each channel of an input of ``shape``, or ``None`` if it has none.
+    """Return a layer's constant operand for each channel of an input of ``shape``, or ``None`` if it has none."""
+    if layer.constant is None:
+        return None
+    return per_channel(layer.constant, f"kernel {kind} supports one constant per channel", shape)
+
+
+def per_channel(values: NDArray[Any], supported: str, shape: Shape) -> Ints:
+    """Return parameters spread over ``shape`` for each of its channels.
 
     Raises
     ------
     UnsupportedError
-        If it is not the same for all pixels of a channel.
+        If they are not the same for all pixels of a channel; ``supported`` begins the message.
     """
-    if layer.constant is None:
-        return None
-    spread = np.broadcast_to(layer.constant, shape).astype(np.int64).reshape(shape[0], -1)
+    spread = np.broadcast_to(values, shape).astype(np.int64).reshape(shape[0], -1)
     if not bool((spread == spread[:, :1]).all()):
-        raise UnsupportedError(f"kernel {kind} supports one constant per channel, not {layer.constant_shape}")
+        raise UnsupportedError(f"{supported}, not of shape {values.shape}")
     return spread[:, 0]

@@ -14,7 +14,7 @@ class Add(Elementwise):
     kind = add.Add.kind
     spec: add.Add
 
-    def results(self, m: Module, elements: list[list[Value]]) -> list[Value]:
+    def results(self, m: Module, elements: list[list[Value]], valid: Value) -> list[Value]:
         spec = self.spec
         terms: list[Value] = []
         for lane in range(spec.fold.pe):

@@ -12,6 +12,8 @@ from accel.errors import CheckError
 from accel.fixedpoint import Quantization
 from accel.layers.add import Add
 from accel.layers.conv import Conv
+from accel.layers.global_average_pool import GlobalAveragePool
+from accel.layers.mul import Mul
 from accel.network import Builder
 from accel.plan.design import Choice, Queues, least_capacity, least_fifos, place
 from accel.plan.sites import region
@@ -72,6 +74,14 @@ def three(b, x, c, h, w):
     return join(b, "add", x, y, z)
 
 
+def gated(b, x, c, h, w):
+    """Every channel times its own mean, which is known when the image has passed."""
+    shape = (c, h, w)
+    y = b.add(GlobalAveragePool().quantized((shape,), (INT8,), INT8), x, name="mean", quantization=INT8)
+    product = Mul().quantized((shape, (c, 1, 1)), (INT8, INT8), Quantization(9.0, -3))
+    return b.add(product, x, y, name="gate", quantization=Quantization(9.0, -3))
+
+
 def network(block, c=2, h=7, w=9):
     b = Builder(block.__name__)
     x = b.add(conv((1, h, w), c, kernel=1), b.input("x", (1, h, w), INT8), name="stem", quantization=INT8)
@@ -98,7 +108,7 @@ def run(design, name="none", seed=0):
     )
 
 
-BLOCKS = (residual, shortcut, nested, three)
+BLOCKS = (residual, shortcut, nested, three, gated)
 FOLDS = ({}, {"stem": Fold(2, 1), "conv2": Fold(2, 3), "add": Fold(1, 24)}, {"add": Fold(2, 5), "conv1": Fold(1, 18)})
 
 
@@ -134,9 +144,11 @@ def test_any_folds_and_buffers_leave_nothing_to_lock_up(data):
     block = data.draw(st.sampled_from(BLOCKS))
     found = region(network(block, c=data.draw(st.integers(1, 3))))
     choices = {}
+    lanes = dict.fromkeys(found.inputs, 1)
     for site in found.sites:
-        space = site.kernel.fold_space(site.node.layer, site.shapes, (1,) * len(site.inputs))
+        space = site.kernel.fold_space(site.node.layer, site.shapes, [lanes[name] for name in site.inputs])
         pe, simd = (data.draw(st.integers(1, n)) for n in (space.channels, space.reduction))
+        lanes[site.output] = pe = space.pe or pe
         choices[site.node.name] = Choice(Fold(pe, simd), data.draw(st.sampled_from([None, 256])))
     forks = {
         name: tuple(data.draw(st.sampled_from([1, 2, 16])) for _ in r)
