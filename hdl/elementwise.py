@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
 
 from accel.fixedpoint import Ints
@@ -101,9 +101,9 @@ class Elementwise(Kernel):
             ragged = Signal()
             if live < spec.fold.pe:
                 m.d.comb += ragged.eq(cyclic(m, spec.tiles, done, "tile_done") == spec.tiles - 1)
-            width = spec.output.bits
-            word = Cat(Mux(ragged, 0, r[:width]) if lane >= live else r[:width] for lane, r in enumerate(results))
-            m.d.comb += [queue.write.eq(done), queue.word.eq(word)]
+            for lane, result in enumerate(results):
+                m.d.comb += queue.word[lane].eq(Mux(ragged, 0, result) if lane >= live else result)
+            m.d.comb += queue.write.eq(done)
             return
         assert spec.requantizer is not None
         widest = max(interval.bits for interval in spec.totals)

@@ -16,6 +16,7 @@ from accel.layers.window import Window
 from accel.schedule import pipeline
 from accel.schedule.averagepool import AveragePool
 from accel.schedule.base import LayerKernel, Stream
+from accel.schedule.concat import Concat
 from accel.schedule.conv2d import Conv2d
 from accel.schedule.depthwise import Depthwise
 from accel.schedule.elementwise import Elementwise
@@ -38,6 +39,8 @@ def placed_examples():
     for kernel in KERNELS:
         for op in kernel.ops:
             for example in layers.registry()[op].examples():
+                if kernel.refusal(example.layer) is not None:
+                    continue
                 for lanes in (1, 2):
                     yield from _folds(kernel, example, lanes)
 
@@ -218,6 +221,12 @@ def terms_of(kernel, elements):
     """Return the terms of each channel that are multiplied and summed, or the results where nothing is rounded."""
     if isinstance(kernel, Lookup):
         return kernel.table[elements[0]]
+    if isinstance(kernel, Concat):
+        port = np.broadcast_to(kernel.port_by_tile, elements[0].shape)[None]
+        zero_points = [q.zero_point * (kernel.requantize is not None) for q in kernel.sources]
+        centered = np.stack([x - z for x, z in zip(elements, zero_points, strict=True)])
+        chosen = np.take_along_axis(centered, port, axis=0)[0]
+        return chosen if kernel.requantize is None else chosen[..., None]
     if kernel.requantize is None:
         return elements[0]
     centered = [x - q.zero_point for x, q in zip(elements, kernel.sources, strict=True)]
