@@ -121,7 +121,10 @@ class Report(Figures):
     node_nm : float, optional
         Process node of the energies and areas.
     batch : int
+    training : bool
+        Whether this is one training step of the batch, not inference.
     inferences_per_second : float, optional
+        Samples a second; of a training step, samples trained on.
     peak_macs_per_second : float, optional
     area_mm2 : float, optional
         Only where a source gives it.
@@ -138,6 +141,7 @@ class Report(Figures):
     clock_hz: float | None = None
     node_nm: float | None = None
     batch: int = 1
+    training: bool = False
     inferences_per_second: float | None = None
     peak_macs_per_second: float | None = None
     area_mm2: float | None = None

@@ -40,14 +40,20 @@ def machine(spec: str | Path | Machine, **parameters: Any) -> Machine:
 
 
 def run(
-    network: Network, spec: str | Path | Machine, batch: int = 1, *, fidelity: str = "closed", **parameters: Any
+    network: Network,
+    spec: str | Path | Machine,
+    batch: int = 1,
+    *,
+    fidelity: str = "closed",
+    training: bool = False,
+    **parameters: Any,
 ) -> Report:
-    """Return the Report of a network on a machine, see `machine`.
+    """Return the Report of a network on a machine, see `machine`: of inference, or of one training step.
 
     >>> import accel, sim
     >>> sim.run(accel.load("lenet5"), "diannao", tn=32)  # doctest: +SKIP
     """
-    return machine(spec, **parameters).run(network, batch, fidelity=fidelity)
+    return machine(spec, **parameters).run(network, batch, fidelity=fidelity, training=training)
 
 
 def validate(machine: str | None = None) -> list[Row]:

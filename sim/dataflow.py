@@ -84,8 +84,8 @@ class Dataflow(Machine):
         )
         return integers, made
 
-    def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed") -> Report:
-        self.check_run(batch, fidelity)
+    def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed", training: bool = False) -> Report:
+        self.check_run(batch, fidelity, training)
         integers, made = self.planned(network)
         design = made.design(integers)
         graph = design.graph

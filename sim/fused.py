@@ -122,6 +122,7 @@ class Fused(FpgaTiled):
         "layers fused in pyramids on an FPGA, the tiled accelerator elsewhere (Alwani et al., MICRO 2016)"
     )
     buffers: ClassVar[tuple[str, ...]] = (*FpgaTiled.buffers, "storage_bytes", "fused_weight_bytes")
+    trains: ClassVar[bool] = False  # the backward pass needs the maps that never leave the chip
     sweepable: ClassVar[bool] = False
     limits: ClassVar[tuple[str, ...]] = (
         *FpgaTiled.limits[:2],

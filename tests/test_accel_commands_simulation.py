@@ -141,3 +141,15 @@ def test_what_is_wrong_is_one_line_and_exit_2(run, arguments, says, tmp_path, mo
     assert err.startswith("accel: error: ")
     assert err.count("\n") == 1
     assert list(Path().iterdir()) == []
+
+
+def test_a_training_step_is_simulated_and_compared(run):
+    code, out, _ = run("simulate", "lenet5", "-m", "cpu", "--training", "--json", "-")
+    report = json.loads(out)
+    assert (code, report["training"]) == (0, True)
+    assert [layer["name"] for layer in report["layers"]][-2:] == ["c1: weight gradient", "c1: update"]
+    code, out, _ = run("compare", "lenet5", "--machines", "cpu,dataflow", "--training")
+    assert code == 0
+    assert "unsupported: training" in out
+    code, _, err = run("simulate", "lenet5", "-m", "dataflow", "--training")
+    assert (code, err) == (2, "accel: error: dataflow is for inference: it does not do training steps\n")

@@ -29,7 +29,7 @@ class Toy(Machine):
     name = "toy"
     summary = "a machine for these tests"
 
-    def run(self, network, batch=1, *, fidelity="closed"):
+    def run(self, network, batch=1, *, fidelity="closed", training=False):
         for node in network:
             if "Pool" in node.layer.op:
                 raise UnsupportedError(f"toy does not do {node.layer.op} {node.name}: no pools", op=node.layer.op)

@@ -13,6 +13,7 @@ from accel.report import Figures, LayerReport, Report, totals_frame
 # Every name of the contract; a change here is a change of schema_version.
 NAMES = [
     "schema_version", "network", "machine", "parameters", "fidelity", "precision", "clock_hz", "node_nm", "batch",
+    "training",
     "macs", "utilization", "cycles", "seconds", "latency_cycles", "interval_cycles", "inferences_per_second",
     "peak_macs_per_second", "roofline_seconds", "bound", "compute_cycles", "stall_cycles", "stalls", "dram_bytes",
     "sram_bytes", "bytes", "joules", "energy", "watts", "area_mm2", "resources", "status", "notes", "layers",

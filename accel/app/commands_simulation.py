@@ -20,6 +20,7 @@ _Markdown = Annotated[str | None, typer.Option("--md", metavar="F", help="Write 
 _Dims = Annotated[
     list[str] | None, typer.Option("--dim", metavar="D=N", help="Size of a dimension that an .onnx file leaves open.")
 ]
+_Training = Annotated[bool, typer.Option("--training", help="Price one training step instead of inference.")]
 _NETWORK = "A zoo name or a path to an .onnx file."
 _MACHINE = "A name, a preset, FILE.toml or FILE.py."
 
@@ -70,6 +71,7 @@ def simulate(
     machine: Annotated[str, typer.Option("--machine", "-m", metavar="M", help=_MACHINE)],
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="K=V", help="Override a parameter.")] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", help="Samples at once.")] = 1,
+    training: _Training = False,
     fidelity: Annotated[str, typer.Option("--fidelity", help="closed or tile.")] = "closed",
     dims: _Dims = None,
     json: _Json = None,
@@ -86,7 +88,8 @@ def simulate(
     with _progress() as say:
         say(f"{network} on {machine}")
         chosen = registry.machine(machine, settings or ())
-        report = sim.run(accel.load(network, dims=parse_dims(dims or ())), chosen, batch, fidelity=fidelity)
+        loaded = accel.load(network, dims=parse_dims(dims or ()))
+        report = sim.run(loaded, chosen, batch, fidelity=fidelity, training=training)
     if json is not None:
         files.write(json, report.to_json())
     if json != "-":
@@ -101,6 +104,7 @@ def compare(
     baseline: Annotated[
         str | None, typer.Option("--baseline", metavar="M", help="Measure the others against this machine.")
     ] = None,
+    training: _Training = False,
     dims: _Dims = None,
     html: Annotated[str | None, typer.Option("--html", metavar="F", help="Write one self-contained page.")] = None,
     markdown: _Markdown = None,
@@ -127,6 +131,7 @@ def compare(
             None if machines is None else [name.strip() for name in machines.split(",")],
             batch=_batches(batch),
             baseline=baseline,
+            training=training,
             dims=parse_dims(dims or ()),
             progress=say,
         )

@@ -28,6 +28,7 @@ def compare(
     *,
     batch: int | Sequence[int] = 1,
     baseline: str | None = None,
+    training: bool = False,
     dims: Mapping[str, int] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Comparison:
@@ -41,6 +42,8 @@ def compare(
     batch : int or sequence of int
     baseline : str, optional
         A machine the others are measured against; added if it is not among them.
+    training : bool
+        Price one training step instead of inference.
     dims : mapping of str to int, optional
         Sizes for dimensions that ONNX models leave open.
     progress : callable, optional
@@ -65,7 +68,7 @@ def compare(
             for machine in chosen:
                 if progress is not None:
                     progress(f"{plain(network.name)} on {plain(machine.title)}, batch {size}")
-                rows.append(_row(network, machine, size))
+                rows.append(_row(network, machine, size, training))
     if progress is not None:
         progress("published figures")
     validations = {machine.title: validation(machine) for machine in chosen}
@@ -104,9 +107,9 @@ def _chosen(machines: Sequence[str | Path | Machine] | None, baseline: str | Non
     return chosen
 
 
-def _row(network: Network, machine: Machine, batch: int) -> Row:
+def _row(network: Network, machine: Machine, batch: int, training: bool) -> Row:
     try:
-        return Row(network.name, machine.title, batch, sim.run(network, machine, batch))
+        return Row(network.name, machine.title, batch, sim.run(network, machine, batch, training=training))
     except UnsupportedError as error:
         refusal = f"unsupported: {error.op}" if error.op else "unsupported"
         return Row(network.name, machine.title, batch, None, refusal, str(error))

@@ -19,11 +19,12 @@ from accel.errors import UnsupportedError, shown
 from accel.network import Network
 from accel.report import LayerReport, Report
 from sim.engine.jit import announce_compilation
-from sim.engine.lowering import Segment, lower
+from sim.engine.lowering import Segment, lower, lower_training
 from sim.engine.machine import Machine
 
 STALL_SHARE_THAT_BINDS = 0.1
 """A segment that waits for longer than this share of its cycles is bound by what it waits for most."""
+_TRAINING_NOTE = "one training step: forward, gradients, gradient descent; not the loss"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,7 @@ class ClosedFormMachine(Machine):
     order.
     """
 
+    trains: ClassVar[bool] = True
     sweepable: ClassVar[bool] = True
     """Whether `cost` of each record alone is the whole story, so that a compiled loop may sum it over designs."""
     Cost: ClassVar[type[NamedTuple]]
@@ -122,10 +124,10 @@ class ClosedFormMachine(Machine):
         type(self).prepare(record)
         return record
 
-    def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed") -> Report:
-        self.check_run(batch, fidelity)
+    def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed", training: bool = False) -> Report:
+        self.check_run(batch, fidelity, training)
         announce_compilation(self.name if fidelity == "closed" else f"{self.name} {fidelity}")
-        segments, works = self.segments(network, batch)
+        segments, works = lower_training(network, batch) if training else self.segments(network, batch)
         layers: list[LayerReport] = []
         sums = np.zeros(len(self.Cost._fields))
         for segment in segments:
@@ -142,14 +144,20 @@ class ClosedFormMachine(Machine):
             figures = self._figures(total, native)
             mapping = self.mapping(own)
             layers.append(LayerReport(name=segment.name, op=segment.op, native=native, mapping=mapping, **figures))
-        return self._report(network, batch, fidelity, sums, layers)
+        return self._report(network, batch, fidelity, training, sums, layers)
 
     def _report(
-        self, network: Network, batch: int, fidelity: str, sums: NDArray[Any], layers: list[LayerReport]
+        self,
+        network: Network,
+        batch: int,
+        fidelity: str,
+        training: bool,
+        sums: NDArray[Any],
+        layers: list[LayerReport],
     ) -> Report:
         figures = self._figures(sums, all(layer.native for layer in layers))
         host = sum(layer.seconds for layer in layers if not layer.native)
-        notes = list(self.notes)
+        notes = [_TRAINING_NOTE, *self.notes] if training else list(self.notes)
         if host:
             ops = sorted({layer.op for layer in layers if not layer.native})
             notes.append(
@@ -166,6 +174,7 @@ class ClosedFormMachine(Machine):
             clock_hz=float(self.record["clock_hz"]),
             node_nm=self.process_nm,
             batch=batch,
+            training=training,
             latency_cycles=figures["cycles"],
             interval_cycles=round(figures["cycles"] / batch),
             inferences_per_second=batch / figures["seconds"] if figures["seconds"] else None,

@@ -6,6 +6,7 @@ counts below 2**53, and division is several times faster than on integers), with
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass, fields
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accel import training
 from accel.network import Network, Node
 from accel.work import Kind, Work, to_records
 
@@ -74,6 +76,28 @@ def lower(network: Network, batch: int) -> tuple[tuple[Segment, ...], NDArray[An
         if straight is not None:
             source.update(dict.fromkeys(node.outputs, straight))
     return tuple(segments), as_records(works, batch, extras)
+
+
+def lower_training(network: Network, batch: int) -> tuple[tuple[Segment, ...], NDArray[Any]]:
+    """Return the segments of a training step, see `accel.training`, and their records for ``batch`` samples.
+
+    What the forward pass computes goes to main memory, where the backward pass finds it.
+
+    Raises
+    ------
+    UnsupportedError
+        If the network holds integers.
+    """
+    back = training.backward(network, batch)
+    segments, records = lower(network, batch)
+    computed = records["follows"] == 0
+    records["outside_out"][computed] = np.maximum(records["outside_out"], records["ofmap"])[computed]
+    backward: list[Segment] = []
+    for (node, what), steps in itertools.groupby(back, key=lambda step: (step.node, step.what)):
+        first = backward[-1].last if backward else len(records)
+        backward.append(Segment(f"{node.name}: {what}", node.layer.op, first, first + len(list(steps))))
+    extras = [[0.0, float(step.saved), float(step.kept)] for step in back]
+    return (*segments, *backward), np.concatenate([records, as_records([step.work for step in back], 1, extras)])
 
 
 def as_records(works: list[Work], batch: int, extras: list[list[float]] | None = None) -> NDArray[Any]:

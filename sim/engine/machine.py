@@ -44,6 +44,8 @@ class Machine(ABC):
     limits: ClassVar[tuple[str, ...]] = ()
     """Expressions of the parameters that must hold, such as ``"tm * tn * dsp_per_mac <= dsp"``."""
     fidelities: ClassVar[tuple[str, ...]] = ("closed",)
+    trains: ClassVar[bool] = False
+    """Whether it can do the backward pass of a training step too."""
 
     title: str = ""
 
@@ -82,19 +84,19 @@ class Machine(ABC):
         return replace(self, **checked_overrides(type(self), self.name, values))
 
     @abstractmethod
-    def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed") -> Report:
-        """Price a network.
+    def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed", training: bool = False) -> Report:
+        """Price a network: its inference, or one training step.
 
         Raises
         ------
         UnsupportedError
-            Naming the layer the machine does not do, or a fidelity it does not have.
+            Naming the layer the machine does not do, a fidelity it does not have, or training.
         CapacityError
             If something does not fit.
         """
 
-    def check_run(self, batch: int, fidelity: str) -> None:
-        """Refuse a batch that is no positive whole number, and a fidelity the machine does not have."""
+    def check_run(self, batch: int, fidelity: str, training: bool = False) -> None:
+        """Refuse a batch that is no positive whole number, a fidelity the machine does not have, and training."""
         given = cast(object, batch)  # what a caller without a type checker may pass
         if isinstance(given, bool) or not isinstance(given, int) or given < 1:
             raise InputError(f"batch must be positive, not {shown(given)}")
@@ -102,6 +104,8 @@ class Machine(ABC):
             raise InputError(f"batch must be at most {MAX_BATCH:,}, not {given:,}")
         if fidelity not in self.fidelities:
             raise UnsupportedError(f"{self.title} has fidelity {', '.join(self.fidelities)}, not {shown(fidelity)}")
+        if training and not self.trains:
+            raise UnsupportedError(f"{self.title} is for inference: it does not do training steps", op="training")
 
     @cached_property
     def area_mm2(self) -> float | None:
