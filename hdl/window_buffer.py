@@ -12,7 +12,6 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from accel.fixedpoint import Ints
-from accel.layers.window import Window
 from accel.schedule import pipeline
 from accel.schedule.base import Stream
 from accel.schedule.sliding import Sliding
@@ -112,13 +111,12 @@ class WindowBuffer(wiring.Component):
         )
 
     def _position_columns(self) -> dict[str, Column]:
-        sliding, window = self.sliding, self.sliding.window
-        rows, columns = (np.arange(n, dtype=np.int64) for n in sliding.output)
-        origin = sliding.origin + (rows[:, None] * sliding.row_stride + columns[None] * sliding.column_stride).ravel()
-        found = {"origin_step": np.diff(origin, append=origin[0] + sliding.beats) % self.capacity}
+        sliding = self.sliding
+        rows, columns = sliding.output
+        found = {"origin_step": np.diff(sliding.origins, append=sliding.origins[0] + sliding.beats) % self.capacity}
         if sliding.padded:
-            found["rows_inside"] = np.repeat(_inside(window, 0, rows, sliding.height), len(columns))
-            found["columns_inside"] = np.tile(_inside(window, 1, columns, sliding.width), len(rows))
+            found["rows_inside"] = np.repeat(sliding.inside(0), columns)
+            found["columns_inside"] = np.tile(sliding.inside(1), rows)
         return found
 
     def elaborate(self, platform):
@@ -140,7 +138,7 @@ class WindowBuffer(wiring.Component):
         m.submodules.steps = steps = CyclicTable(columns)
         m.d.comb += steps.advance.eq(self.issue)
 
-        origin = Signal(address_bits, init=self.sliding.origin % self.capacity)
+        origin = Signal(address_bits, init=int(self.sliding.origins[0]) % self.capacity)
         with m.If(self.leave):
             m.d.sync += origin.eq(origin + self.position.origin_step)
 
@@ -193,10 +191,3 @@ class WindowBuffer(wiring.Component):
 def _kept(keep, value, fill: int, shape: Shape):
     """Return ``value``, or ``fill`` unless ``keep``, exactly as wide as ``shape``."""
     return value if keep is None else Mux(keep, value, fill)[: shape.width]
-
-
-def _inside(window: Window, axis: int, outputs: Column, size: int) -> Column:
-    """Return, per output row or column, a bit per kernel row or column: whether it lies in the image."""
-    taps = np.arange(window.kernel[axis], dtype=np.int64)
-    at = outputs[:, None] * window.stride[axis] - window.padding[axis] + taps[None] * window.dilation[axis]
-    return (((at >= 0) & (at < size)).astype(np.int64) << taps[None]).sum(axis=1)

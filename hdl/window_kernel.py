@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 
@@ -9,6 +11,7 @@ from accel.schedule.base import Schedule
 from hdl.delay import delayed
 from hdl.queue import OutputQueue
 from hdl.sequencer import Sequencer
+from hdl.table import Column
 from hdl.window_buffer import WindowBuffer
 
 
@@ -23,6 +26,8 @@ class WindowFrame:
     buffer : WindowBuffer
     input, output : stream interfaces
         The kernel's ports.
+    columns : mapping of str to int64 array, shape (positions,), optional
+        Words of the kernel's own, one per position.
 
     Attributes
     ----------
@@ -33,8 +38,16 @@ class WindowFrame:
         Its ``write`` and ``word`` are the datapath's to drive.
     """
 
-    def __init__(self, m: Module, schedule: Schedule, buffer: WindowBuffer, input, output):
-        m.submodules.sequencer = sequencer = Sequencer(schedule, buffer.position_columns)
+    def __init__(
+        self,
+        m: Module,
+        schedule: Schedule,
+        buffer: WindowBuffer,
+        input,
+        output,
+        columns: Mapping[str, Column] | None = None,
+    ):
+        m.submodules.sequencer = sequencer = Sequencer(schedule, {**buffer.position_columns, **(columns or {})})
         m.submodules.buffer = buffer
         m.submodules.queue = queue = OutputQueue(output.p.shape(), schedule.slots[0])
         wiring.connect(m, queue.output, wiring.flipped(output))
@@ -46,7 +59,7 @@ class WindowFrame:
             buffer.beat.eq(input.payload),
             buffer.issue.eq(sequencer.issue),
             buffer.leave.eq(sequencer.issue & sequencer.last),
-            buffer.position.eq(sequencer.position),
+            *(buffer.position[name].eq(sequencer.position[name]) for name in buffer.position_columns),
         ]
         self.sequencer, self.elements, self.queue = sequencer, buffer.elements, queue
         self._m = m

@@ -91,7 +91,7 @@ def test_a_float_network_is_priced_with_integers_that_stand_in():
     ("network", "error", "message"),
     [
         ("alexnet", CapacityError, r"'alexnet' needs 60,954,656 bytes; 145 block RAMs of ecp5-85f hold 334,080"),
-        ("lenet5", UnsupportedError, "no kernel computes 'Tanh'"),
+        ("gan", UnsupportedError, "no kernel computes 'Reshape'"),
         ("lstm", AccelError, "LSTM"),
     ],
 )

@@ -199,7 +199,7 @@ class Conv2d(LayerKernel):
         fold.check(cls.kind, len(weight), weight[0].size)
         if capacity is None:
             beats_per_pixel = -(-shape[0] // in_lanes)
-            capacity = pipeline.power_of_two(2 * Sliding(shape[1], shape[2], window, beats_per_pixel).least_capacity)
+            capacity = Sliding(shape[1], shape[2], window, beats_per_pixel).roomy_capacity
         if requantizer is None:
             bits = int(requantize.multipliers.max()).bit_length()
             requantizer = Requantizer.serial(fold.pe, bits, -(-weight[0].size // fold.simd))
@@ -258,7 +258,8 @@ class Conv2d(LayerKernel):
         if self.groups > 1:
             first = np.arange(self.tiles) * self.fold.pe // (self.channels // self.groups) * channels
             tap, channel = np.tile(tap, (self.tiles, 1)), (first[:, None, None] + channel).reshape(-1, self.fold.simd)
-        row, column = tap // self.window.kernel[1], tap % self.window.kernel[1]
+        across = self.sliding.window.kernel[1]
+        row, column = tap // across, tap % across
         offset = self.sliding.tap(row, column) + channel // self.in_lanes
         return Taps(offset, channel % self.in_lanes, row, column)
 
@@ -271,17 +272,25 @@ class Conv2d(LayerKernel):
         return Interval(min(low, 0), max(high, 0))
 
     @property
+    def rows(self) -> NDArray[np.int16]:
+        """The weights of every sum there is, shape (sums, reduction); as many for each output channel."""
+        return self.weight.reshape(self.channels, self.reduction)
+
+    @property
     def weight_bits(self) -> int:
         """The narrowest signed width of the weights."""
-        return signed_bits(int(self.weight.min()), int(self.weight.max()))
+        return signed_bits(int(self.rows.min()), int(self.rows.max()))
 
     @cached_property
     def weights(self) -> NDArray[np.int16]:
-        """Contents of the weight memory, shape (tiles * reduction_steps, pe, simd); zeros past ragged ends."""
+        """Contents of the weight memory, shape (words, pe, simd); zeros past ragged ends.
+
+        A word for each step of a position, for every set of `rows` that a channel has.
+        """
         pe, simd, tiles, steps = self.fold.pe, self.fold.simd, self.tiles, self.reduction_steps
-        rows = self.weight.reshape(self.channels, self.reduction)
-        rows = np.pad(rows, ((0, tiles * pe - self.channels), (0, steps * simd - self.reduction)))
-        return rows.reshape(tiles, pe, steps, simd).transpose(0, 2, 1, 3).reshape(tiles * steps, pe, simd)
+        rows = self.rows.reshape(-1, self.channels, self.reduction)
+        rows = np.pad(rows, ((0, 0), (0, tiles * pe - self.channels), (0, steps * simd - self.reduction)))
+        return rows.reshape(-1, tiles, pe, steps, simd).transpose(0, 1, 3, 2, 4).reshape(-1, pe, simd)
 
     @cached_property
     def biases(self) -> Ints:
@@ -313,13 +322,14 @@ class Conv2d(LayerKernel):
     def accumulator(self) -> Interval:
         """Every partial sum of the actual weights over every possible input: the register's interval."""
         x = self.input_range
-        return accumulator_interval(self.weight.reshape(self.channels, -1), None, x.low, x.high, partial=True)
+        return accumulator_interval(self.rows, None, x.low, x.high, partial=True)
 
     @cached_property
     def total(self) -> Interval:
         """Every whole sum with its bias: what is multiplied at the output."""
         x = self.input_range
-        return accumulator_interval(self.weight.reshape(self.channels, -1), self.bias, x.low, x.high)
+        bias = np.tile(self.bias, len(self.rows) // self.channels)
+        return accumulator_interval(self.rows, bias, x.low, x.high)
 
     @property
     def product_bits(self) -> int:
@@ -384,10 +394,9 @@ class Conv2d(LayerKernel):
     @property
     def memories(self) -> tuple[Memory, ...]:
         pe, simd = self.fold.pe, self.fold.simd
-        depth = self.tiles * self.reduction_steps
         constants = self.bias_bits * bool(self.bias.any()) + self.multiplier_bits * (not self.uniform_multiplier)
         return (
-            Memory("weights", depth, pe * simd * self.weight_bits, initialised=True),
+            Memory("weights", len(self.weights), pe * simd * self.weight_bits, initialised=True),
             Memory("input", self.capacity, self.in_lanes * self.input_range.bits, copies=len(self.taps.groups)),
             Memory("output", self.slots, pe * self.output.bits, clocked=False),
             *((Memory("constants", self.tiles, pe * constants, initialised=True),) if constants else ()),

@@ -289,9 +289,8 @@ class Still(Sliding):
     def output(self) -> tuple[int, int]:
         return 1, self.reads
 
-    @property
-    def column_stride(self) -> int:
-        return 0
+    def starts(self, axis: int) -> Counts:
+        return np.zeros(self.output[axis], np.int64)
 
     @cached_property
     def need(self) -> Counts:

@@ -91,7 +91,7 @@ class Pool2d(LayerKernel):
             raise InputError(f"{kind} pe must be the {lanes} lanes of its input, not {fold.pe}")
         if capacity is None:
             sliding = Sliding(shape[1], shape[2], window, -(-shape[0] // lanes))
-            capacity = pipeline.power_of_two(2 * sliding.least_capacity)
+            capacity = sliding.roomy_capacity
         if requantizer is None and requantize is not None:
             bits = int(requantize.multipliers.max()).bit_length()
             taps = window.kernel[0] * window.kernel[1]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel.layers.window import Window
+from accel.schedule import pipeline
 from accel.schedule.base import Counts, Schedule
 
 
@@ -52,21 +53,26 @@ class Sliding:
         """Whether any position reads padding, so that taps must be masked."""
         return any(self.window.padding)
 
-    @property
-    def origin(self) -> int:
-        """Beat at which the first position's window begins; negative where padding comes first."""
-        top, left, _, _ = self.window.padding
-        return -(top * self.width + left) * self.beats_per_pixel
+    def starts(self, axis: int) -> Counts:
+        """Return where the window of each output row (axis 0) or column (axis 1) begins; before the image, negative."""
+        return np.arange(self.output[axis], dtype=np.int64) * self.window.stride[axis] - self.window.padding[axis]
 
-    @property
-    def row_stride(self) -> int:
-        """Beats from a position's window to that of the position one output row below."""
-        return self.window.stride[0] * self.width * self.beats_per_pixel
+    def spans(self, axis: int) -> Counts:
+        """Return the rows or columns from the first to the last tap of each output one, both included."""
+        return np.full(self.output[axis], self.window.span[axis], np.int64)
 
-    @property
-    def column_stride(self) -> int:
-        """Beats from a position's window to that of the position one output column to the right."""
-        return self.window.stride[1] * self.beats_per_pixel
+    @cached_property
+    def origins(self) -> Counts:
+        """Beat at which each position's window begins, shape (positions,); in the padding before the image negative."""
+        pixels = self.starts(0)[:, None] * self.width + self.starts(1)[None, :]
+        return pixels.ravel() * self.beats_per_pixel
+
+    def inside(self, axis: int) -> Counts:
+        """Return, per output row or column, a bit per kernel row or column: whether it lies in the image."""
+        taps = np.arange(self.window.kernel[axis], dtype=np.int64)
+        at = self.starts(axis)[:, None] + taps[None] * self.window.dilation[axis]
+        size = (self.height, self.width)[axis]
+        return (((at >= 0) & (at < size)).astype(np.int64) << taps[None]).sum(axis=1)
 
     def tap(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the first beat of kernel taps, relative to their window's first beat."""
@@ -75,9 +81,9 @@ class Sliding:
 
     def _axis(self, axis: int) -> tuple[Counts, Counts]:
         """Return the first and last row (axis 0) or column (axis 1) of the image that each output one reads."""
-        size, last = (self.height, self.width)[axis], self.output[axis]
-        begin = np.arange(last, dtype=np.int64) * self.window.stride[axis] - self.window.padding[axis]
-        end = begin + self.window.span[axis] - 1
+        size = (self.height, self.width)[axis]
+        begin = self.starts(axis)
+        end = begin + self.spans(axis) - 1
         return begin.clip(0, size - 1), end.clip(0, size - 1)
 
     @cached_property
@@ -109,6 +115,11 @@ class Sliding:
     def least_capacity(self) -> int:
         """The fewest beats that an input buffer must hold."""
         return int((self.need + 1 - np.append(0, self.free[:-1])).max())
+
+    @property
+    def roomy_capacity(self) -> int:
+        """Beats of a buffer, a power of two, that fills while a window is read, and takes a beat every cycle."""
+        return pipeline.power_of_two(max(2 * self.least_capacity, pipeline.BEATS_IN_FLIGHT))
 
     def schedule(self, *, steps: int, period: int, capacity: int, slots: int, latency: int, release: int) -> Schedule:
         """Return the schedule of a kernel that makes ``steps`` steps at every position, a result every ``period``."""

@@ -11,7 +11,8 @@ from hdl.kernel import Kernel
 from hdl.mac import MacArray
 from hdl.memory import DeepRom
 from hdl.requantize import Constants, FoldedRequantizer
-from hdl.table import packed
+from hdl.sequencer import Sequencer
+from hdl.table import Column, packed
 from hdl.window_buffer import Reads, WindowBuffer
 from hdl.window_kernel import WindowFrame
 
@@ -31,11 +32,11 @@ class Conv2d(Kernel):
         spec = self.spec
         pe = spec.fold.pe
         buffer = WindowBuffer(spec.inputs[0], spec.input.zero_point, spec.capacity, spec.sliding, self.reads(), fill=0)
-        frame = WindowFrame(m, spec.schedule, buffer, self.input_0, self.output_0)
+        frame = WindowFrame(m, spec.schedule, buffer, self.input_0, self.output_0, self.columns())
         before_sums = sum(spec.stages[stage] for stage in ("address", "read", "select", "multiply", "tree"))
         issued, first, completes = frame.accumulating(before_sums)
         arrays = self.arrays(buffer, frame.elements)
-        words = self._weights(m, frame.sequencer.issue)
+        words = self._weights(m, frame.sequencer)
         width = len(words) // len(arrays)
         sums = []
         for number, (macs, elements) in enumerate(arrays):
@@ -69,7 +70,7 @@ class Conv2d(Kernel):
         return Reads(
             offset=taps.offset,
             channel=taps.channel,
-            row=np.minimum(taps.row, self.spec.window.kernel[0] - 1),
+            row=np.minimum(taps.row, self.spec.sliding.window.kernel[0] - 1),
             column=taps.column,
             counts=np.ones(taps.offset.shape, np.bool_),
         )
@@ -80,12 +81,20 @@ class Conv2d(Kernel):
         macs = MacArray(buffer.element, spec.weight_bits, spec.accumulator.bits, spec.fold.pe, spec.fold.simd)
         return [(macs, Value.cast(elements))]
 
-    def _weights(self, m: Module, issue):
+    def columns(self) -> dict[str, Column]:
+        """Return what the weights of each position depend on, besides its step."""
+        return {}
+
+    def weight_address(self, m: Module, sequencer: Sequencer) -> Value:
+        """Return the weight word of the step at hand."""
+        return cyclic(m, self.spec.tiles * self.spec.reduction_steps, sequencer.issue, "step")
+
+    def _weights(self, m: Module, sequencer: Sequencer):
         """Return the weights of the step whose elements are selected."""
         words = self.spec.weights.reshape(len(self.spec.weights), -1)
         width = words.shape[1] * self.spec.weight_bits
         m.submodules.weights = memory = DeepRom(width, [packed(w, [self.spec.weight_bits] * len(w)) for w in words])
-        step = cyclic(m, len(words), issue, "step")
+        step = self.weight_address(m, sequencer)
         wait = pipeline.ADDRESS + pipeline.READ + pipeline.SELECT - DeepRom.latency
         m.d.comb += memory.address.eq(delayed(m, step, wait, "weight_address", flag=False))
         return memory.word
