@@ -12,6 +12,7 @@ from accel.layers.flatten import Flatten
 from accel.layers.max_pool import MaxPool
 from accel.layers.relu import Relu
 from accel.layers.softmax import Softmax
+from accel.layers.transpose import Transpose
 from accel.network import Builder
 from accel.plan.stand_in import stand_in
 
@@ -91,13 +92,19 @@ def test_a_float_network_is_priced_with_integers_that_stand_in():
     ("network", "error", "message"),
     [
         ("alexnet", CapacityError, r"'alexnet' needs 60,954,656 bytes; 145 block RAMs of ecp5-85f hold 334,080"),
-        ("gan", UnsupportedError, "no kernel computes 'Reshape'"),
         ("lstm", AccelError, "LSTM"),
     ],
 )
 def test_what_it_does_not_do_is_refused_by_name(network, error, message):
     with pytest.raises(error, match=message):
         sim.run(accel.load(network), "dataflow")
+
+
+def test_a_layer_without_a_kernel_is_refused_by_name():
+    b = Builder("turned")
+    b.output(b.add(Transpose(axes=(0, 2, 1)), b.input("x", (2, 3, 4)), name="turn"))
+    with pytest.raises(UnsupportedError, match="node 'turn': no kernel computes 'Transpose'"):
+        sim.run(b.build(), "dataflow")
 
 
 def test_fidelities_are_named():
