@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from accel.app import generate, tools, verify
+from accel import tools
+from accel.app import generate, verify
 from accel.app.manifest import Manifest
 
 pytestmark = [pytest.mark.cocotb, pytest.mark.slow]

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from accel import shipped
-from accel.app import build, cli, flow, generate, manifest, tools
+from accel import shipped, tools
+from accel.app import build, cli, flow, generate, manifest
 from accel.app.build import BuildResult
 from accel.errors import CheckError, InputError, ToolError
 

@@ -37,7 +37,7 @@ def test_an_unknown_target_is_refused_with_the_nearest(capsys):
 
 
 def test_doctor_names_what_is_missing_and_its_install_line(capsys, monkeypatch):
-    from accel.app import tools
+    from accel import tools
 
     monkeypatch.setattr(tools, "installed", lambda name: None if name == "cocotb" else "1.2.3")
     assert run_cli("doctor") == 0

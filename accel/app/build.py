@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from accel import targets
-from accel.app import bitstream, manifest, tools
+from accel import targets, tools
+from accel.app import bitstream, manifest
 from accel.app.manifest import Manifest
 from accel.errors import CapacityError, CheckError, shown
 
@@ -131,7 +130,7 @@ def build(folder: Path, say: Callable[[str], None] = lambda line: None) -> Build
     say("pack ...")
     config, packed = f"{design.name}{flow.config_suffix}", f"{design.name}{flow.bitstream_suffix}"
     seconds["pack"] = tools.run(flow.packer, [config, packed], folder=work, log=work / "pack.log")
-    placed = flow.placed(work / "place.json", work / "synthesis.json")
+    placed = flow.placed(work / "place.json", work / bitstream.STATISTICS)
     critical = placed.critical_instance([kernel.instance for kernel in design.kernels])
     return BuildResult(
         work / packed,
@@ -151,7 +150,7 @@ def synthesise(folder: Path, say: Callable[[str], None] = lambda line: None) -> 
     work = folder / FOLDER
     work.mkdir(exist_ok=True)
     seconds = _synthesise(folder, design, work)
-    return SynthesisResult(bitstream.family(design.family).synthesised(work / "synthesis.json"), seconds)
+    return SynthesisResult(bitstream.family(design.family).synthesised(work / bitstream.STATISTICS), seconds)
 
 
 def _announce(wanted: Sequence[tools.WasmTool], say: Callable[[str], None]) -> None:
@@ -166,16 +165,8 @@ def _synthesise(folder: Path, design: Manifest, work: Path) -> float:
 
     Leaves the netlist (``NAME.json``), Yosys's statistics (``synthesis.json``) and its log (``synthesis.log``).
     """
-    flow = bitstream.family(design.family)
-    source = os.path.relpath(folder, work)
-    script = "; ".join(
-        [
-            *(f"read_verilog {source}/{name}" for name in (design.core_file, design.shell_file)),
-            f"{flow.synthesis} -top {design.shell} -json {design.name}.json",
-            "tee -q -o synthesis.json stat -json",
-        ]
-    )
-    return tools.run(tools.YOSYS, ["-p", script], folder=work, log=work / "synthesis.log")
+    sources = [folder / name for name in (design.core_file, design.shell_file)]
+    return bitstream.family(design.family).synthesise(sources, design.shell, work / f"{design.name}.json")
 
 
 def _place(design: Manifest, work: Path) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accel.app import tools
+from accel import tools
 
 if TYPE_CHECKING:
     from rich.console import Console

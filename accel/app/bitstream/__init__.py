@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from accel.app.bitstream.base import Family, Placed
+from accel.app.bitstream.base import STATISTICS, Family, Placed
 from accel.errors import UnsupportedError
 
-__all__ = ["Family", "Placed", "family", "supported"]
+__all__ = ["STATISTICS", "Family", "Placed", "family", "supported"]
 
 
 def supported() -> list[str]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from accel.app.tools import WasmTool
+from accel import tools
 from accel.errors import CheckError
+from accel.tools import WasmTool
+
+STATISTICS = "synthesis.json"
+"""The file of Yosys's statistics, beside a netlist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,21 @@ class Family:
     bitstream_suffix: str
     placed_cells: Mapping[str, tuple[str, ...]]
     netlist_cells: Mapping[str, Mapping[str, int]]
+
+    def synthesise(self, sources: Sequence[Path], top: str, netlist: Path) -> float:
+        """Synthesise Verilog into a netlist in Yosys's JSON and return the seconds of CPU it took.
+
+        Leaves Yosys's statistics (`STATISTICS`) and its log (``synthesis.log``) beside ``netlist``.
+        """
+        folder = netlist.parent
+        script = "; ".join(
+            [
+                *(f"read_verilog {os.path.relpath(source, folder)}" for source in sources),
+                f"{self.synthesis} -top {top} -json {netlist.name}",
+                f"tee -q -o {STATISTICS} stat -json",
+            ]
+        )
+        return tools.run(tools.YOSYS, ["-p", script], folder=folder, log=folder / "synthesis.log")
 
     def synthesised(self, statistics: Path) -> dict[str, int]:
         """Return what Yosys's statistics say that a netlist takes, by ``lut``, ``ff``, ``dsp``, ``bram``."""

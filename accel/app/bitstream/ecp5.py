@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from accel.app.bitstream.base import Family
-from accel.app.tools import ECPPACK, NEXTPNR_ECP5
 from accel.errors import UnsupportedError
+from accel.tools import ECPPACK, NEXTPNR_ECP5
 
 _PACKAGES = {"BG": "CABGA", "MG": "CSFBGA", "TG": "TQFP"}
 """nextpnr's names of the packages, by the letters in an ordering name."""

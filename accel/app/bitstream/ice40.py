@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from accel.app.bitstream.base import Family
-from accel.app.tools import ICEPACK, NEXTPNR_ICE40
 from accel.errors import UnsupportedError
+from accel.tools import ICEPACK, NEXTPNR_ICE40
 
 
 def part_options(part: str) -> tuple[str, ...]:

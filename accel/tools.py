@@ -114,7 +114,7 @@ def run(tool: WasmTool, arguments: Sequence[str], *, folder: Path, log: Path) ->
 
 def _reason(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")]
+    errors = [line for line in lines if line.startswith("ERROR") or ": ERROR:" in line]  # Yosys puts its place before
     return (errors or lines or ["it said nothing"])[-1]
 
 
