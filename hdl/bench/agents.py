@@ -13,6 +13,9 @@ from accel.errors import CheckError
 from accel.schedule.base import Stream
 from hdl.stream import lane_bits, tdata_bits
 
+RESET_CYCLES = 3
+"""Cycles with ``rst`` before cycle 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Port:

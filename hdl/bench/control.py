@@ -8,9 +8,10 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import First, RisingEdge, Timer
 
+from hdl.bench.agents import RESET_CYCLES
+
 LIMIT_VARIABLE = "HDL_BENCH_LIMIT_CYCLES"
 PERIOD_NS = 10
-RESET_CYCLES = 3
 
 
 @cocotb.test()

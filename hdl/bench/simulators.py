@@ -144,7 +144,7 @@ class Bench:
         environment, executable = verilator_environment()
         (self.folder / "public.vlt").write_text(_PUBLIC)
         libraries = cocotb.libs_dir
-        self._tool(
+        run_tool(
             [
                 str(executable), "--cc", "--exe", "--vpi", "--timing", "--prefix", "Vtop", "-o", _TOP,
                 "--Mdir", str(self.folder), "--top-module", _TOP, "--timescale", "1ns/1ps",
@@ -154,10 +154,12 @@ class Bench:
                 str(cocotb.share_dir / "lib" / "verilator" / "verilator.cpp"),
                 str(self.folder / "public.vlt"), *map(str, sources),
             ],
+            self.folder,
             environment,
         )  # fmt: skip
-        self._tool(
+        run_tool(
             ["make", "-s", "-j", str(os.cpu_count() or 1), "-f", "Vtop.mk", f"OPT_FAST={optimize}", "OPT_SLOW=-O0"],
+            self.folder,
             environment,
         )
 
@@ -174,20 +176,29 @@ class Bench:
         executable = shutil.which("iverilog")
         if executable is None:
             raise ToolError("iverilog is missing; install it: apt-get install iverilog")
-        self._tool(
-            [executable, "-g2012", "-s", _TOP, "-o", str(self.folder / "sim.vvp"), *map(str, sources)], dict(os.environ)
+        run_tool(
+            [executable, "-g2012", "-s", _TOP, "-o", str(self.folder / "sim.vvp"), *map(str, sources)],
+            self.folder,
+            os.environ,
         )
 
-    def _tool(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        log = self.folder / "build.log"
-        with log.open("w") as stream:
-            done = subprocess.run(
-                command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream,
-                check=False,
-            )  # fmt: skip
-        if done.returncode:
-            lines = [line for line in log.read_text(errors="replace").splitlines() if "rror" in line]
-            raise CheckError(f"{Path(command[0]).name} failed: {(lines or ['it said nothing'])[0]}; its log is {log}")
+
+def run_tool(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+    """Run a compiler in ``folder``, where what it says goes to ``build.log``.
+
+    Raises
+    ------
+    CheckError
+        If it fails; the log's first error is quoted.
+    """
+    log = folder / "build.log"
+    with log.open("w") as stream:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, check=False
+        )
+    if done.returncode:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if "rror" in line]
+        raise CheckError(f"{Path(command[0]).name} failed: {(lines or ['it said nothing'])[0]}; its log is {log}")
 
 
 def verilator_environment() -> tuple[dict[str, str], Path]:
