@@ -30,7 +30,7 @@ def main() -> None:
         cycles = design.manifest.interval_cycles
         _most("cycles a frame", cycles, MOST_CYCLES)
         for multipliers, theirs in NNGEN_CYCLES.items():
-            print(f"  NNgen with {multipliers} multipliers: {theirs:,}, {theirs / cycles:.2f} times as many")
+            print(f"  NNgen with {multipliers} multipliers (quoted): {theirs:,}, {theirs / cycles:.2f} times as many")
         logic = _CONTENTS.sub("", (out / design.manifest.core_file).read_text())
         _most("lines of Verilog apart from memory contents", logic.count("\n"), MOST_LINES)
         _most("seconds to generate", generate_seconds, MOST_GENERATE_SECONDS)
