@@ -128,13 +128,19 @@ def cost(work: Any, m: Any) -> Cost:
 
 @jit
 def walk(work: Any, m: Any) -> Cost:
-    """Return what one work record costs by `sim.walks.fpga_tiled`; samples and steps after the second take as long."""
+    """Return what one work record costs by `sim.walks.fpga_tiled`."""
+    return logged_walk(work, m, np.zeros((1, 3)))
+
+
+@jit
+def logged_walk(work: Any, m: Any, log: Any) -> Cost:
+    """As `walk`, noting slices of time in ``log``; samples and steps after the second take as long as it."""
     if work["kind"] not in (CONTRACT, RECURRENT):
         return _streamed(work, m)
     rows, columns = _tiles(work, m)
     repeats = work["n"] * work["t"]
     sums = np.zeros((int(min(repeats, 2.0)), 5))
-    walk_sample(work, m, rows, columns, len(sums), sums)
+    walk_sample(work, m, rows, columns, len(sums), sums, log)
     total = sums[0].copy()
     if repeats > 1:
         total += (repeats - 1) * (sums[1] - sums[0])
@@ -198,6 +204,7 @@ class FpgaTiled(ClosedFormMachine):
     prepare = staticmethod(prepare)
     cost = staticmethod(cost)
     walk = staticmethod(walk)
+    logged_walk = staticmethod(logged_walk)
     fidelities: ClassVar[tuple[str, ...]] = ("closed", "tile")
 
     tm: int = parameter(64, unit="channels", low=1, high=4096, source="Zhang et al., Table 4: <64, 7>")

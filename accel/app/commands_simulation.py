@@ -74,6 +74,9 @@ def simulate(
     training: _Training = False,
     fidelity: Annotated[str, typer.Option("--fidelity", help="closed or tile.")] = "closed",
     dims: _Dims = None,
+    trace: Annotated[
+        str | None, typer.Option("--trace", metavar="F", help="Write a timeline for Perfetto or chrome://tracing to F.")
+    ] = None,
     json: _Json = None,
 ) -> None:
     """Price a network on a machine, layer by layer."""
@@ -83,8 +86,9 @@ def simulate(
     from accel.loading import parse_dims
     from sim.engine import registry
 
-    if json is not None:
-        files.check_writable(json)
+    for path in (json, trace):
+        if path is not None:
+            files.check_writable(path)
     with _progress() as say:
         say(f"{network} on {machine}")
         chosen = registry.machine(machine, settings or ())
@@ -92,7 +96,11 @@ def simulate(
         report = sim.run(loaded, chosen, batch, fidelity=fidelity, training=training)
     if json is not None:
         files.write(json, report.to_json())
-    if json != "-":
+    if trace is not None:
+        from accel.app.trace import trace as traced
+
+        files.write(trace, traced(report, chosen, loaded))
+    if "-" not in (json, trace):
         _show(report)
 
 

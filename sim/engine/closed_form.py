@@ -49,6 +49,8 @@ class ClosedFormMachine(Machine):
     cost: ClassVar[Callable[[Any, Any], Any]]
     walk: ClassVar[Callable[[Any, Any], Any]]
     """As `cost`, tile by tile; of machines that list fidelity "tile"."""
+    logged_walk: ClassVar[Callable[[Any, Any, Any], Any]]
+    """As `walk`, noting slices of time in its third argument, see `sim.walks.channel.log_slice`."""
 
     @property
     def peak_macs_per_second(self) -> float:
@@ -83,6 +85,10 @@ class ClosedFormMachine(Machine):
     def segments(self, network: Network, batch: int) -> tuple[tuple[Segment, ...], NDArray[Any]]:
         """Return the units of cost and their work records; a layer each unless the machine fuses some."""
         return lower(network, batch)
+
+    def lowered(self, network: Network, batch: int, training: bool) -> tuple[tuple[Segment, ...], NDArray[Any]]:
+        """Return the units of cost of an inference or a training step, and their work records."""
+        return lower_training(network, batch) if training else self.segments(network, batch)
 
     def priced(self, works: NDArray[Any], fidelity: str) -> list[Any]:
         """Return the Cost of each part of a segment."""
@@ -127,7 +133,7 @@ class ClosedFormMachine(Machine):
     def run(self, network: Network, batch: int = 1, *, fidelity: str = "closed", training: bool = False) -> Report:
         self.check_run(batch, fidelity, training)
         announce_compilation(self.name if fidelity == "closed" else f"{self.name} {fidelity}")
-        segments, works = lower_training(network, batch) if training else self.segments(network, batch)
+        segments, works = self.lowered(network, batch, training)
         layers: list[LayerReport] = []
         sums = np.zeros(len(self.Cost._fields))
         for segment in segments:

@@ -70,3 +70,20 @@ def transfer(state: Any, address: float, size: float, earliest: float) -> float:
         state[2, bank] = done
         at += piece
     return done + state[0, _FIRST_CYCLES]
+
+
+COMPUTE, LOAD, STORE = 0.0, 1.0, 2.0
+"""What a logged slice of time went to; loads and stores share the bus."""
+
+
+@jit
+def log_slice(log: Any, what: float, start: float, end: float) -> None:
+    """Note that ``what`` took from ``start`` to ``end``, in cycles, while there is room.
+
+    ``log`` has shape (1 + room, 3): the first element counts every slice, noted or not; slices follow as rows.
+    """
+    if end > start:
+        count = int(log[0, 0]) + 1
+        log[0, 0] = count
+        if count < len(log):
+            log[count, 0], log[count, 1], log[count, 2] = what, start, end

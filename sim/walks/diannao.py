@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.engine.jit import ceil_div, jit
 from sim.engine.lowering import INT16_BYTES as ELEMENT_BYTES
-from sim.walks.channel import channel, transfer
+from sim.walks.channel import BUS_FREE, COMPUTE, LOAD, STORE, channel, log_slice, transfer
 
 
 @jit
@@ -26,6 +26,7 @@ def walk_repeats(
     weight_loads: float,
     refetch_inputs: bool,
     repeats: int,
+    log: Any,
 ) -> Any:
     """Walk one group of ``repeats`` samples or steps.
 
@@ -44,6 +45,8 @@ def walk_repeats(
     refetch_inputs : bool
         Whether passes after the first fetch inputs again.
     repeats : int
+    log : array
+        Notes every strip's loads, computing and store, see `log_slice`.
 
     Returns
     -------
@@ -76,6 +79,7 @@ def walk_repeats(
                     wide = min(columns, q - strip * columns)
                     arrived = started  # the strip before has left its half of the buffers when it starts computing
                     issue = started
+                    loading = max(issue, state[0, BUS_FREE])
                     at = weights_at + first_out * each_output
                     if weight_loads == -1.0:
                         size = outs * each_output / (p * strips)
@@ -102,8 +106,11 @@ def walk_repeats(
                                 address = (y * work["w"] + left) * pixel
                                 arrived = max(arrived, transfer(state, address, needed * pixel, issue))
                                 input_bytes += needed * pixel
+                    log_slice(log, LOAD, loading, state[0, BUS_FREE])
                     # the strip before stores when it is done, which is after the loads it overlaps with
+                    storing = max(computed, state[0, BUS_FREE])
                     transfer(state, store_at, store_size, computed)
+                    log_slice(log, STORE, storing, state[0, BUS_FREE])
                     started = max(arrived, computed)
                     if block == 0 and repeat == 0 and row == 0 and strip == 0:
                         first_wait = started
@@ -111,8 +118,11 @@ def walk_repeats(
                     computing += cycles
                     macs += wide * kernel * channels * outs
                     computed = started + cycles
+                    log_slice(log, COMPUTE, started, computed)
                     store_at = outputs_at + ((row * q + strip * columns) * out + first_out) * ELEMENT_BYTES
                     store_size = wide * outs * ELEMENT_BYTES
                     output_bytes += store_size
+    storing = max(computed, state[0, BUS_FREE])
     done = transfer(state, store_at, store_size, computed)
+    log_slice(log, STORE, storing, state[0, BUS_FREE])
     return np.array([max(computed, done), computing, first_wait, macs, input_bytes, weight_bytes, output_bytes])

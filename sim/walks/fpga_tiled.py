@@ -13,7 +13,7 @@ import numpy as np
 
 from sim.engine.jit import ceil_div, jit
 from sim.engine.lowering import FLOAT32_BYTES as ELEMENT_BYTES
-from sim.walks.channel import BYTES, channel, transfer
+from sim.walks.channel import BUS_FREE, BYTES, COMPUTE, LOAD, STORE, channel, log_slice, transfer
 
 
 @jit
@@ -50,11 +50,11 @@ def _load_map(
 
 
 @jit
-def walk_sample(work: Any, m: Any, rows: float, columns: float, repeats: int, sums: Any) -> None:
+def walk_sample(work: Any, m: Any, rows: float, columns: float, repeats: int, sums: Any, log: Any) -> None:
     """Walk one group of one sample ``repeats`` times.
 
     Row r of ``sums`` is left with what the first r + 1 repeats took: cycles, cycles of computing, waits for first loads
-    and stores, MACs, bytes.
+    and stores, MACs, bytes. ``log`` notes every tile's load, computing and store, see `log_slice`.
     """
     p, q, m_all, c_all = work["p"], work["q"], work["m"], work["c"]
     kernel = work["r"] * work["s"]
@@ -85,6 +85,7 @@ def walk_sample(work: Any, m: Any, rows: float, columns: float, repeats: int, su
                         c_first = ic * m["tn"]
                         c_last = min(c_first + m["tn"], c_all)
                         issue = half_free[ic % 2]
+                        loading = max(issue, state[0, BUS_FREE])
                         arrived = _load_map(
                             state, work, 0.0, c_first, c_last,
                             row * rows * u - above, (tile_rows - 1) * u + span_r,
@@ -95,6 +96,7 @@ def walk_sample(work: Any, m: Any, rows: float, columns: float, repeats: int, su
                             address = weights_at + before_it * each_weight
                             size = (m_last - m_first) * (c_last - c_first) * each_weight
                             arrived = max(arrived, transfer(state, address, size, issue))
+                        log_slice(log, LOAD, loading, state[0, BUS_FREE])
                         start = max(arrived, computed)
                         if ic == 0:
                             first_waits += start - computed
@@ -102,12 +104,15 @@ def walk_sample(work: Any, m: Any, rows: float, columns: float, repeats: int, su
                         computing += cycles
                         macs += tile_rows * tile_columns * kernel * (m_last - m_first) * (c_last - c_first)
                         computed = start + cycles
+                        log_slice(log, COMPUTE, start, computed)
                         half_free[ic % 2] = computed
                     stored = computed
+                    storing = max(computed, state[0, BUS_FREE])
                     for o in range(int(m_first), int(m_last)):
                         for y in range(int(tile_rows)):
                             address = outputs_at + ((o * p + row * rows + y) * q + column * columns) * ELEMENT_BYTES
                             stored = transfer(state, address, tile_columns * ELEMENT_BYTES, computed)
+                    log_slice(log, STORE, storing, state[0, BUS_FREE])
                     first_waits += stored - computed
                     computed = stored
         sums[repeat, 0], sums[repeat, 1], sums[repeat, 2] = computed, computing, first_waits
