@@ -24,7 +24,7 @@ from sim.engine.jit import ceil_div, jit
 from sim.engine.lowering import CONTRACT, WINDOW, Segment, lower
 from sim.engine.lowering import FLOAT32_BYTES as ELEMENT_BYTES
 from sim.engine.parameters import parameter
-from sim.engine.pyramids import RECOMPUTE, front, grouping, overlap_bytes, pixels, rows_computed
+from sim.engine.pyramids import RECOMPUTE, front, grouping, pixels, rows_computed, storage_bytes
 from sim.fpga_tiled import BRAM_PJ_PER_BYTE, MAC_PJ, Cost, FpgaTiled, cost, prepare
 
 
@@ -198,7 +198,7 @@ class Fused(FpgaTiled):
         stages = _stages(works)
         if len(stages) < 2:
             return super().mapping(works)
-        return {"layers": len(stages), "tile": self.tile, "overlap_bytes": int(overlap_bytes(stages, float(self.tile)))}
+        return {"layers": len(stages), "tile": self.tile, "storage_bytes": int(storage_bytes(stages, float(self.tile)))}
 
     def _cut(self, works: NDArray[Any], chain: list[list[Segment]]) -> tuple[int, ...]:
         """Return the sizes of the groups a chain is cut into."""
@@ -220,7 +220,7 @@ class Fused(FpgaTiled):
         needed = grouping(own, sizes, self.tile).storage_bytes
         if self.overlap == "reuse" and needed > self.storage_bytes:
             raise CapacityError(
-                f"fused groups {shown(self.groups)} need {needed:,.0f} bytes for overlaps; "
+                f"fused groups {shown(self.groups)} need {needed:,.0f} bytes between their layers; "
                 f"storage_bytes holds {self.storage_bytes:,}"
             )
         return sizes

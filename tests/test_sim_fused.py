@@ -52,6 +52,15 @@ def test_the_front_is_that_of_all_groupings(layers, tile):
         assert grouping(chain, g.sizes, tile) == g
 
 
+def test_a_pool_merged_with_the_convolution_before_it_keeps_one_window_of_its_input():
+    chain = chain_of((3, 1, 4), (2, 2, None), (3, 1, 4), size=21)
+    assert grouping(chain, (2, 1), 1).storage_bytes == 2 * 2 * 4 * 4
+    assert grouping(chain, (1, 1, 1), 1).storage_bytes == 0
+    rows, columns = 2 * 9 * 4 * 4, 2 * 3 * 4 * 4  # of the second convolution's 9 x 9 input
+    assert grouping(chain, (1, 2), 1).storage_bytes == rows + columns
+    assert grouping(chain, (3,), 1).storage_bytes == rows + columns + 2 * 2 * 4 * 4
+
+
 def test_recomputed_pixels_are_counted_one_tile_at_a_time():
     chain = chain_of((3, 1, 4), (3, 2, 4), (2, 1, 4), size=20)
     rows = [chain[-1]["p"]]
@@ -91,7 +100,7 @@ def test_fusing_moves_less_and_costs_the_storage_it_states():
     net = zoo.get("vgg16")
     fused, apart = sim.run(net, "fused"), sim.run(net, "fused", groups="none")
     assert fused.dram_bytes < apart.dram_bytes
-    assert fused.layers[0].mapping["overlap_bytes"] <= sim.machine("fused").parameters["storage_bytes"]
+    assert fused.layers[0].mapping["storage_bytes"] <= sim.machine("fused").parameters["storage_bytes"]
     small = sim.run(net, "fused", storage_bytes=40000)
     assert fused.dram_bytes < small.dram_bytes < apart.dram_bytes
 
@@ -116,5 +125,5 @@ def test_bad_groups_are_refused(groups, error, message):
 
 
 def test_groups_that_need_more_storage_than_there_is_are_refused_with_both_figures():
-    with pytest.raises(CapacityError, match="need 371,712 bytes for overlaps; storage_bytes holds 300,000"):
+    with pytest.raises(CapacityError, match="need 374,784 bytes between their layers; storage_bytes holds 300,000"):
         sim.run(zoo.get("vgg16"), "fused", groups="7", storage_bytes=300_000)

@@ -1,4 +1,4 @@
-"""Pyramids of fused layers: their geometry, the buffers for their overlaps, and every way to group a chain.
+"""Pyramids of fused layers: their geometry, the buffers between their layers, and every way to group a chain.
 
 A group of layers computes one output tile at a time, from the part of each layer's input it depends on (a pyramid).
 Groups are arrays of work records, one for each convolution or pool.
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from sim.engine.jit import ceil_div, jit
 from sim.engine.lowering import FLOAT32_BYTES as ELEMENT_BYTES
+from sim.engine.lowering import WINDOW
 
 REUSE, RECOMPUTE = 0.0, 1.0
 """What becomes of the overlap of neighbouring pyramids."""
@@ -33,11 +34,16 @@ def _span(work: Any) -> tuple[float, float, float, float]:
 
 
 @jit
-def overlap_bytes(works: Any, tile: float) -> float:
-    """Return the bytes that keep the overlap of neighbouring pyramids with a ``tile`` x ``tile`` output.
+def storage_bytes(works: Any, tile: float) -> float:
+    """Return the bytes a group keeps on chip between its layers, pyramids ending in ``tile`` x ``tile`` outputs.
 
-    For every layer but the first whose window exceeds its stride: K - S full rows of its input (BT) and K - S columns
-    as high as its tile (BL). The first layer's overlap is read again from main memory.
+    For every layer but the first whose window exceeds its stride, the overlap of neighbouring pyramids: K - S full rows
+    of its input (BT) and K - S columns as high as its tile (BL). The first layer's overlap is read again from main
+    memory. For every pool but the first, one K x K window of its input, which the layer before fills pixel by pixel.
+
+    The paper does not name the window. It is inferred: without it, merging a pool with its convolution would be free and
+    the paper's point A, pools apart, off the front; with it, A, B and C are on the front and the storage printed for B
+    and C is met within 1.1 % (3.4 % without).
     """
     total = 0.0
     rows = tile
@@ -50,6 +56,8 @@ def overlap_bytes(works: Any, tile: float) -> float:
             total += (span_r - u) * work["w"] * channels * ELEMENT_BYTES
         if span_s > v:
             total += (span_s - v) * rows * channels * ELEMENT_BYTES
+        if work["kind"] == WINDOW:
+            total += work["r"] * work["s"] * channels * ELEMENT_BYTES
     return total
 
 
@@ -96,7 +104,7 @@ class Grouping:
     sizes : tuple of int
         Layers of each group.
     storage_bytes, traffic_bytes : float
-        Overlap buffers of all groups; feature maps moved for one sample.
+        Buffers of all groups, see `storage_bytes`; feature maps moved for one sample.
     """
 
     sizes: tuple[int, ...]
@@ -108,7 +116,7 @@ def grouping(works: NDArray[Any], sizes: tuple[int, ...], tile: int) -> Grouping
     """Return the grouping of a chain of layers, one record each, into groups of ``sizes``."""
     edges = np.cumsum([0, *sizes])
     groups = [works[a:b] for a, b in itertools.pairwise(edges)]
-    storage = sum(float(overlap_bytes(group, float(tile))) for group in groups)
+    storage = sum(float(storage_bytes(group, float(tile))) for group in groups)
     return Grouping(sizes, storage, sum(traffic_bytes(group) for group in groups))
 
 
@@ -125,7 +133,7 @@ def front(works: NDArray[Any], tile: int, weight_bytes: float = np.inf) -> list[
             group = works[start:end]
             if end - start > 1 and group["weight"].sum() * ELEMENT_BYTES > weight_bytes:
                 continue
-            storage, traffic = float(overlap_bytes(group, float(tile))), traffic_bytes(group)
+            storage, traffic = float(storage_bytes(group, float(tile))), traffic_bytes(group)
             for g in best[start]:
                 found.append(Grouping((*g.sizes, end - start), g.storage_bytes + storage, g.traffic_bytes + traffic))
         best.append(_undominated(found))

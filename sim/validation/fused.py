@@ -41,7 +41,7 @@ def traffic_mib(layers: Sequence[Layer], groups: Sequence[int]) -> float:
 
 
 def storage_kib(layers: Sequence[Layer], groups: Sequence[int]) -> float:
-    """Return the KiB of overlap buffers, pyramids ending in one pixel."""
+    """Return the KiB of buffers between fused layers, pyramids ending in one pixel."""
     return grouping(works(layers), tuple(groups), 1).storage_bytes / 2**10
 
 
