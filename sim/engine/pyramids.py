@@ -41,9 +41,9 @@ def storage_bytes(works: Any, tile: float) -> float:
     of its input (BT) and K - S columns as high as its tile (BL). The first layer's overlap is read again from main
     memory. For every pool but the first, one K x K window of its input, which the layer before fills pixel by pixel.
 
-    The paper does not name the window. It is inferred: without it, merging a pool with its convolution would be free and
-    the paper's point A, pools apart, off the front; with it, A, B and C are on the front and the storage printed for B
-    and C is met within 1.1 % (3.4 % without).
+    The paper does not name the window. It is inferred: without it, merging a pool with its convolution would be free
+    and the paper's point A, pools apart, off the front; with it, A, B and C are on the front and the storage printed
+    for B and C is met within 1.1 % (3.4 % without).
     """
     total = 0.0
     rows = tile
