@@ -1,8 +1,8 @@
 """The stepper: interprets any graph of schedules by the rules of docs/adr/0001, and knows no layer type.
 
-The loop holds the counters of the contract and nothing else. It evaluates only cycles in which something can change:
-between two decisions of a kernel, and while every kernel waits, it goes straight to the next event, which changes no
-transfer by a cycle.
+The loop holds the counters of the contract and nothing else. It evaluates only cycles in which something can change,
+and in them only what can: a kernel that waits is asked again when a beat, a result or a slot comes that may be what it
+waits for, and a link when a result arrives or a beat is released. This changes no transfer by a cycle.
 """
 
 from __future__ import annotations
@@ -192,6 +192,21 @@ def _step_python(
     ``pattern_at`` of the link. Returns a negative cycle when the graph locks up.
     """
     K, L = len(results), len(source)
+    # Whose turn it is: the cycle of the next event of every kernel's steps, its arrivals, its releases, and of every
+    # link; `_NEVER` where only another event can bring one about.
+    due = np.full(3 * K + L, _NEVER, np.int64)
+    step_due, arrive_due, release_due, link_due = due[:K], due[K : 2 * K], due[2 * K : 3 * K], due[3 * K :]
+    step_due[:] = 0
+    link_due[:] = 0
+    link_in = np.zeros(len(beats), np.int64)
+    link_out = np.zeros(len(slots), np.int64)
+    reader = np.full(L, -1, np.int64)
+    for link in range(L):
+        if source[link] >= 0:
+            link_out[source[link]] = link
+        if target[link] >= 0:
+            link_in[target[link]] = link
+            reader[link] = np.searchsorted(in_start, target[link], side="right") - 1
     received = np.zeros(len(beats), np.int64)
     released = np.zeros(len(beats), np.int64)
     high = np.zeros(len(beats), np.int64)
@@ -201,9 +216,9 @@ def _step_python(
     slots_high = np.zeros(K, np.int64)
     index = np.zeros(K, np.int64)  # tensor being stepped
     position = pos_start[:K].copy()
-    at = np.zeros(K, np.int64)  # next step of the position
-    wake = np.zeros(K, np.int64)  # cycle of the next decision; steps before it are issued without one
+    at = np.zeros(K, np.int64)  # next step of the position: its first, or one that completes a result
     waits = np.full(K, _RUNNING, np.int64)
+    since = np.zeros(K, np.int64)  # cycle from which it waits
     busy = np.zeros(K, np.int64)
     stalled = np.zeros((K, 3), np.int64)
     # Results under way: at most one is issued a cycle, so `latency` of them. Releases under way: likewise.
@@ -216,62 +231,71 @@ def _step_python(
     release_time = np.zeros(release_start[K], np.int64)
     release_position = np.zeros(release_start[K], np.int64)
     release_index = np.zeros(release_start[K], np.int64)
-    arrive_head = np.zeros(K, np.int64)
-    arrive_count = np.zeros(K, np.int64)
-    release_head = np.zeros(K, np.int64)
-    release_count = np.zeros(K, np.int64)
+    arrive_head, arrive_tail = arrive_start[:K].copy(), arrive_start[:K].copy()
+    release_head, release_tail = release_start[:K].copy(), release_start[:K].copy()
     moved = np.zeros(L, np.int64)
     offered = np.zeros(L, np.bool_)
-    moving = np.zeros(L, np.bool_)
+    moving = np.zeros(L, np.int64)
     transfers = np.zeros(recorded, np.int64)
     remaining = moves.sum()
     t = np.int64(0)
     while True:
-        future = np.int64(_NEVER)
         # Registers as they stand at the start of cycle t: results that have arrived, beats that are released.
         for k in range(K):
-            while arrive_count[k] > 0 and arrive_time[arrive_start[k] + arrive_head[k]] <= t:
+            if arrive_due[k] == t:
                 arrived[k] += 1
-                arrive_head[k] = (arrive_head[k] + 1) % (latency[k] + 1)
-                arrive_count[k] -= 1
-            while release_count[k] > 0 and release_time[release_start[k] + release_head[k]] <= t:
-                slot = release_start[k] + release_head[k]
+                head = arrive_head[k] + 1
+                if head == arrive_start[k + 1]:
+                    head = arrive_start[k]
+                arrive_head[k] = head
+                arrive_due[k] = _NEVER if head == arrive_tail[k] else arrive_time[head]
+                for o in range(out_start[k], out_start[k + 1]):
+                    link_due[link_out[o]] = t
+                if waits[k] == _OWN:
+                    step_due[k] = t
+            if release_due[k] == t:
+                head = release_head[k]
                 for p in range(in_start[k], in_start[k + 1]):
-                    offset = need_start[p] + release_position[slot] - pos_start[k]
-                    released[p] = release_index[slot] * beats[p] + free[offset]
-                release_head[k] = (release_head[k] + 1) % (release[k] + 1)
-                release_count[k] -= 1
+                    offset = need_start[p] + release_position[head] - pos_start[k]
+                    released[p] = release_index[head] * beats[p] + free[offset]
+                    link_due[link_in[p]] = t
+                head += 1
+                if head == release_start[k + 1]:
+                    head = release_start[k]
+                release_head[k] = head
+                release_due[k] = _NEVER if head == release_tail[k] else release_time[head]
         # Rules 1 and 5: which beats move. Nothing is written before the issue rules have read the same registers.
+        movers = 0
         for link in range(L):
+            if link_due[link] != t:
+                continue
             s, d, pattern = source[link], target[link], pattern_at[link]
             holds = True
             if pattern >= 0:
                 length = pattern_start[pattern + 1] - pattern_start[pattern]
-                holds = patterns[pattern_start[pattern] + t % length]
+                holds = length == 1 or patterns[pattern_start[pattern] + t % length]
+            link_due[link] = _NEVER  # until a result arrives or a beat is released
             if s >= 0:
                 valid = arrived[writer[link]] > sent[s]
-            elif moved[link] < moves[link]:
-                offered[link] = offered[link] or holds
-                valid = offered[link]
-                if not valid:
-                    future = t + 1
             else:
-                valid = False
+                offered[link] = moved[link] < moves[link] and (offered[link] or holds)
+                valid = offered[link]
+                if not valid and moved[link] < moves[link]:
+                    link_due[link] = t + 1
             ready = received[d] - released[d] < capacity[d] if d >= 0 else holds
-            if d < 0 and valid and not ready:
-                future = t + 1
-            moving[link] = valid and ready
-        # Rules 2 to 4: which kernels decide, and issue.
+            if valid and ready:
+                moving[movers] = link
+                movers += 1
+            elif valid and d < 0:
+                link_due[link] = t + 1
+        # Rules 2 to 4: which kernels decide, and issue. Between two decisions steps are issued without one.
         for k in range(K):
-            if wake[k] > t:
-                future = min(future, wake[k])
+            if step_due[k] != t:
                 continue
-            if index[k] == tensors:
-                waits[k] = _FINISHED
-                continue
+            if waits[k] >= 0:
+                stalled[k, waits[k]] += t - since[k]
             x = position[k]
-            due = period[x]
-            completes = due > 0 and (at[k] + 1) % due == 0
+            completes = period[x] == 1 or (period[x] > 0 and at[k] > 0)
             wait = _RUNNING
             if at[k] == 0:
                 for p in range(in_start[k], in_start[k + 1]):
@@ -285,65 +309,72 @@ def _step_python(
                         wait = _OUTPUT
             waits[k] = wait
             if wait != _RUNNING:
+                since[k] = t
+                step_due[k] = _NEVER  # until what it waits for has come
                 continue
             if completes:
-                run = np.int64(1)
                 for o in range(out_start[k], out_start[k + 1]):
                     outstanding[o] += 1
                     slots_high[k] = max(slots_high[k], outstanding[o])
-                tail = (arrive_head[k] + arrive_count[k]) % (latency[k] + 1)
-                arrive_time[arrive_start[k] + tail] = t + latency[k]
-                arrive_count[k] += 1
-            elif due > 0:
-                run = due - 1 - at[k] % due  # up to the step that completes a result, which decides for itself
+                tail = arrive_tail[k]
+                arrive_time[tail] = t + latency[k]
+                if arrive_due[k] == _NEVER:
+                    arrive_due[k] = t + latency[k]
+                arrive_tail[k] = tail + 1 if tail + 1 < arrive_start[k + 1] else arrive_start[k]
+                run = np.int64(1) if at[k] + 1 == steps[x] else period[x]  # up to the next that completes a result
+            elif period[x] > 0:
+                run = period[x] - 1
             else:
-                run = steps[x] - at[k]
+                run = steps[x]
             at[k] += run
             busy[k] += run
-            wake[k] = t + run
+            step_due[k] = t + run
             if at[k] == steps[x]:
-                tail = release_start[k] + (release_head[k] + release_count[k]) % (release[k] + 1)
-                release_time[tail] = t + run - 1 + release[k]
+                tail = release_tail[k]
+                ends = t + run - 1 + release[k]
+                release_time[tail] = ends
                 release_position[tail] = x
                 release_index[tail] = index[k]
-                release_count[k] += 1
+                if release_due[k] == _NEVER:
+                    release_due[k] = ends
+                release_tail[k] = tail + 1 if tail + 1 < release_start[k + 1] else release_start[k]
                 at[k] = 0
                 position[k] = x + 1
                 if position[k] == pos_start[k + 1]:
                     position[k] = pos_start[k]
                     index[k] += 1
-            future = min(future, wake[k])
-        for k in range(K):
-            if arrive_count[k] > 0:
-                future = min(future, arrive_time[arrive_start[k] + arrive_head[k]])
-            if release_count[k] > 0:
-                future = min(future, release_time[release_start[k] + release_head[k]])
-        for link in range(L):
-            if not moving[link]:
-                continue
+                    if index[k] == tensors:
+                        waits[k] = _FINISHED
+                        step_due[k] = _NEVER
+        for mover in range(movers):
+            link = moving[mover]
             s, d = source[link], target[link]
             if s >= 0:
                 sent[s] += 1
                 outstanding[s] -= 1
+                if waits[writer[link]] == _OUTPUT:
+                    step_due[writer[link]] = t + 1
             offered[link] = False
             if d >= 0:
                 received[d] += 1
                 high[d] = max(high[d], received[d] - released[d])
+                if waits[reader[link]] == _INPUT:
+                    step_due[reader[link]] = t + 1
             if record_at[link] >= 0:
                 transfers[record_at[link] + moved[link]] = t
             moved[link] += 1
-            remaining -= 1
-            future = t + 1
-        if remaining == 0:
-            return transfers, busy, stalled, high, slots_high, waits, t + 1
+            if moved[link] < moves[link]:
+                link_due[link] = t + 1
+        remaining -= movers
         # A port that only its pattern holds back asks for the next cycle, and every pattern holds somewhere; so where
         # nothing is to come, nothing ever will.
-        if future == _NEVER:
-            return transfers, busy, stalled, high, slots_high, waits, -1 - t
-        for k in range(K):
-            if waits[k] >= 0:
-                stalled[k, waits[k]] += future - t
+        future = due.min()
+        if remaining == 0 or future == _NEVER:
+            for k in range(K):
+                if waits[k] >= 0:
+                    stalled[k, waits[k]] += t - since[k]
+            return transfers, busy, stalled, high, slots_high, waits, t + 1 if remaining == 0 else -1 - t
         t = future
 
 
-_step = cast(Any, numba.njit(cache=True)(_step_python))  # pyright: ignore[reportUnknownMemberType]
+_step = cast(Any, numba.njit(cache=True, error_model="numpy")(_step_python))  # pyright: ignore[reportUnknownMemberType]
