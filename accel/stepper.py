@@ -363,12 +363,14 @@ def _step_python(
             if record_at[link] >= 0:
                 transfers[record_at[link] + moved[link]] = t
             moved[link] += 1
-            if moved[link] < moves[link]:
+            if moved[link] < moves[link] and (s < 0 or arrived[writer[link]] > sent[s]):
                 link_due[link] = t + 1
         remaining -= movers
         # A port that only its pattern holds back asks for the next cycle, and every pattern holds somewhere; so where
         # nothing is to come, nothing ever will.
-        future = due.min()
+        future = np.int64(_NEVER)
+        for i in range(len(due)):
+            future = min(future, due[i])
         if remaining == 0 or future == _NEVER:
             for k in range(K):
                 if waits[k] >= 0:
