@@ -1,4 +1,4 @@
-"""What there is, as tables: networks, machines, a machine's parameters, published figures beside ours."""
+"""What there is, as tables: networks, machines, a machine's parameters, published and measured figures beside ours."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import sim
 from accel import zoo
-from accel.display import NOTHING, Column, Grid, count, plain
+from accel.display import NOTHING, Column, Grid, count, plain, si
 from accel.zoo import Published
 from sim.engine.machine import Machine
 from sim.validation import Row
+from sim.validation.host import REPORTED, HostRow
 
 
 def networks(*, sources: bool = False) -> Grid:
@@ -77,6 +78,31 @@ def validation(rows: Sequence[Row]) -> Grid:
     note = f"{len(gated)} of {len(rows)} figures decide the exit code; {len(gated) - missed} of them hold."
     sources = dict.fromkeys(f"{row.machine}: {row.source.removesuffix(f', {row.figure.source}')}" for row in rows)
     return Grid("", columns, cells, notes=(note, *sources))
+
+
+def host(machine: Machine, rows: Sequence[HostRow]) -> Grid:
+    """Return what this host does beside what its machine says."""
+    columns = (
+        Column("operation"), Column("threads", True), Column("measured", True), Column("ours", True),
+        Column("error", True), Column("measured rate", True, keep=False), Column("ours", True, keep=False),
+    )  # fmt: skip
+    cells: list[tuple[str, ...]] = []
+    for row in rows:
+        amount, unit = (row.macs, "MAC/s") if row.macs else (row.bytes, "B/s")
+        error = NOTHING if row.error is None else f"{row.error:+.0%}"
+        ours = None if row.ours_seconds is None else amount / row.ours_seconds
+        cells.append(
+            (
+                row.name, str(row.threads), si(row.measured_seconds, "s"), si(row.ours_seconds, "s"), error,
+                si(amount / row.measured_seconds, unit), si(ours, unit),
+            )
+        )  # fmt: skip
+    values = ", ".join(f"{name} = {_value(getattr(machine, name))}" for name in (*REPORTED, "bandwidth_gbs"))
+    notes = (
+        f"cpu with {values}; --set states what is known better.",
+        "A copy without our figure sets bandwidth_gbs. Nothing here decides the exit code.",
+    )
+    return Grid("", columns, tuple(cells), notes=notes)
 
 
 def _verdict(row: Row) -> str:

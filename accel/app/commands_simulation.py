@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from accel.display import Grid
 
@@ -152,15 +152,26 @@ def compare(
 @commands.command()
 def validate(
     machine: Annotated[str | None, typer.Option("--machine", "-m", metavar="M", help="Default: all.")] = None,
+    host: Annotated[
+        bool, typer.Option("--host", help="Measure this host instead and hold the cpu machine against it.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="K=V", help="What is known of the host.")
+    ] = None,
     markdown: _Markdown = None,
 ) -> None:
     """Hold the machines against published figures; exit 1 if a gated one misses."""
     from accel.app import catalogue, files
-    from accel.errors import CheckError
+    from accel.errors import CheckError, InputError
     from sim import validation
 
     if markdown is not None:
         files.check_writable(markdown)
+    if host:
+        _write_and_show(_measured_host(machine, settings or ()), markdown)
+        return
+    if settings:
+        raise InputError("--set must be given with --host: published figures are of published parameters")
     with _progress() as say:
         say("published figures")
         rows = validation.validate(machine)
@@ -168,6 +179,20 @@ def validate(
     missed = [row.figure.name for row in rows if row.failed]
     if missed:
         raise CheckError(f"{len(missed)} published figures are missed: {', '.join(missed)}")
+
+
+def _measured_host(machine: str | None, settings: Sequence[str]) -> Grid:
+    from accel.app import catalogue
+    from accel.errors import InputError, shown
+    from sim.cpu import Cpu
+    from sim.engine.parameters import parse_settings
+    from sim.validation.host import host
+
+    if machine not in (None, Cpu.name):
+        raise InputError(f"--host must be of the machine cpu, not {shown(machine)}")
+    with _progress() as say:
+        say("measuring this host")
+        return catalogue.host(*host(**parse_settings(Cpu, Cpu.name, settings)))
 
 
 def _write_and_show(grid: Grid, markdown: str | None) -> None:
