@@ -23,6 +23,8 @@ _SHORT = 14
 """Characters up to which the cells of a column are not broken on a narrow terminal."""
 _BROKEN = 20
 """Characters a column of longer words is given there at least."""
+_LONG = 36
+"""Characters beyond which a cell of text makes its column break into lines on a page."""
 NOTHING = "–"
 """Stands where a figure is not stated."""
 _PREFIXES = {
@@ -165,7 +167,7 @@ class Grid:
 
     def html(self) -> str:
         """Return an HTML table, everything escaped."""
-        side = [' style="text-align:right"' if c.figures else ' style="text-align:left"' for c in self.columns]
+        side = [self._html_style(i) for i in range(len(self.columns))]
 
         def line(cells: Sequence[str], tag: str) -> str:
             return (
@@ -174,10 +176,17 @@ class Grid:
 
         body = "\n".join(line(row, "td") for row in self.rows)
         foot = f"\n<tfoot>{line(self.totals, 'th')}</tfoot>" if self.totals else ""
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        notes = "".join(f'<p class="note">{escape(note)}</p>' for note in self.notes)
         head = line([c.heading for c in self.columns], "th")
         title = f"<caption>{escape(self.title)}</caption>\n" if self.title else ""
         return f"<table>\n{title}<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>{foot}\n</table>{notes}"
+
+    def _html_style(self, index: int) -> str:
+        """Return the style of a column: figures to the right; a column of long text is broken into lines."""
+        if self.columns[index].figures:
+            return ' style="text-align:right"'
+        long = any(len(row[index]) > _LONG for row in self.rows)
+        return ' style="text-align:left' + (f';white-space:normal;min-width:{_LONG // 2}em"' if long else '"')
 
     def markdown(self) -> str:
         """Return a GitHub-flavoured Markdown table."""
@@ -253,9 +262,10 @@ def report_grid(report: Report) -> Grid:
     clock = "" if report.clock_hz is None else f" at {si(report.clock_hz, 'Hz')}"
     node = "" if report.node_nm is None else f", {report.node_nm:g} nm"
     throughput = report.inferences_per_second
+    what = "samples trained/s" if report.training else "inferences/s"
     return Grid(
         title=f"{plain(report.network)} on {plain(report.machine)}, batch {report.batch}: {si(report.seconds, 's')}"
-        + ("" if throughput is None else f", {rate(throughput)} inferences/s")
+        + ("" if throughput is None else f", {rate(throughput)} {what}")
         + ("" if report.joules is None else f", {si(report.joules, 'J')}"),
         columns=columns,
         rows=rows,

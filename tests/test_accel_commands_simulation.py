@@ -151,5 +151,6 @@ def test_a_training_step_is_simulated_and_compared(run):
     code, out, _ = run("compare", "lenet5", "--machines", "cpu,dataflow", "--training")
     assert code == 0
     assert "unsupported: training" in out
+    assert "Every figure is of one training step" in out
     code, _, err = run("simulate", "lenet5", "-m", "dataflow", "--training")
     assert (code, err) == (2, "accel: error: dataflow is for inference: it does not do training steps\n")

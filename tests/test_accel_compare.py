@@ -234,3 +234,8 @@ def test_any_zoo_network_is_compared_within_seconds():
     start = time.perf_counter()
     accel.compare("resnet152").to_html()
     assert time.perf_counter() - start < 5
+
+
+def test_a_roof_that_would_hide_another_is_dashed():
+    assert accel.compare("alexnet", ["fpga-tiled", "fused", "simd"]).to_html().count('class="roof over') == 1
+    assert "roof over" not in accel.compare("alexnet", ["fpga-tiled", "cpu"]).to_html()

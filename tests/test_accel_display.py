@@ -78,3 +78,10 @@ def test_a_network_shows_shapes_and_counts():
     html = network._repr_html_()
     for text in ("first", "1x8x8", "4x6x6", "1,296", "40"):
         assert text in html
+
+
+def test_a_page_breaks_a_column_of_long_text_into_lines_and_no_other():
+    columns = (Column("short"), Column("long"), Column("figure", True))
+    html = Grid("", columns, (("word", "many words " * 9, "1"),)).html()
+    assert html.count("white-space:normal") == 2  # heading and cell
+    assert '<td style="text-align:left;white-space:normal;min-width:18em">many' in html

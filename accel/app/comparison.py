@@ -115,9 +115,12 @@ class Comparison:
                 if self.baseline is not None:
                     cells += (_times(self.speedup(row)), _times(self.energy_gain(row)))
             rows.append((*head, *cells))
+        about = ["Time, energy and DRAM are of the whole batch."]
+        if any(report.training for report in self.reports):
+            about.append("Every figure is of one training step: forward, gradients, update.")
         refused = [row for row in self.rows if row.report is None]
         reasons = [f"{plain(row.network)} on {plain(row.machine)}, batch {row.batch}: {row.reason}" for row in refused]
-        return Grid("", tuple(columns), tuple(rows), notes=("Time, energy and DRAM are of the whole batch.", *reasons))
+        return Grid("", tuple(columns), tuple(rows), notes=(*about, *reasons))
 
     def machine_grid(self) -> Grid:
         """Return one row per machine: what it is, how it stands beside published figures, geometric means."""

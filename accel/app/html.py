@@ -32,10 +32,12 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
   overflow-x: auto; }
 caption { text-align: left; padding: .3rem 0; color: var(--faint); }
 th, td { padding: .22rem .65rem; border-bottom: 1px solid var(--rule); white-space: nowrap; }
-th { font-weight: 600; } p { margin: .4rem 0; } table + p, .faint { color: var(--faint); font-size: .86rem; }
-svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; }
+table + table { margin-top: 1.2rem; }
+th { font-weight: 600; } p { margin: .4rem 0; } .note, .faint { color: var(--faint); font-size: .86rem; }
+.plot { overflow-x: auto; } svg { width: 100%; min-width: 640px; height: auto; font: 12px system-ui, sans-serif; }
 svg text { fill: var(--ink); } svg text.faint { fill: var(--faint); font-size: 11px; }
 svg .grid { stroke: var(--rule); stroke-width: 1; } svg .roof { fill: none; stroke-width: 1.6; }
+svg .over { stroke-dasharray: 9 9; }
 svg .piece { stroke: var(--ground); stroke-width: .6; }
 .legend span { margin-right: 1.1rem; white-space: nowrap; }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; }
@@ -77,6 +79,7 @@ def comparison_body(comparison: Comparison) -> str:
         "<h2>Roofline</h2>", key, _roofline(comparison),
         '<p class="faint">MACs per second over MACs per byte of main memory; a line is what the machine can do.</p>',
         "<h2>Where the time goes</h2>", _strips(comparison),
+        '<p class="faint">A piece is a layer; where layers work side by side, its width is its share of the work.</p>',
         "<h2>Every layer</h2>",
         *(_layers(report) for report in comparison.reports),
     ]  # fmt: skip

@@ -91,7 +91,10 @@ def grouped_bars(label: str, groups: Sequence[tuple[str, Sequence[Bar]]], unit: 
 
 
 def roofline(label: str, roofs: Sequence[Roof], points: Sequence[Point]) -> str:
-    """Return a log-log plot of MACs per second over MACs per byte of main memory, roofs and points."""
+    """Return a log-log plot of MACs per second over MACs per byte of main memory, roofs and points.
+
+    A roof that would hide an earlier one is dashed.
+    """
     height, left, right, top, bottom = 410, 80, WIDTH - 45, 16, 376
     rates = [p.rate for p in points] + [r.peak for r in roofs]
     x0, x1 = _decades([p.intensity for p in points])
@@ -105,7 +108,7 @@ def roofline(label: str, roofs: Sequence[Roof], points: Sequence[Point]) -> str:
         y = _position(10.0**decade, y0, y1, bottom, top)
         parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
         parts.append(_text(left - 6, y + 4, _tick(decade, "MAC/s"), "end", "faint"))
-    for roof in roofs:
+    for index, roof in enumerate(roofs):
         corners = [(10.0**x0, roof.peak), (10.0**x1, roof.peak)]
         if roof.bandwidth:
             ridge = min(max(roof.peak / roof.bandwidth, 10.0**x0), 10.0**x1)
@@ -113,12 +116,18 @@ def roofline(label: str, roofs: Sequence[Roof], points: Sequence[Point]) -> str:
             corners = [(start, min(roof.peak, roof.bandwidth * start)), (ridge, min(roof.peak, roof.bandwidth * ridge))]
             corners += [(10.0**x1, min(roof.peak, roof.bandwidth * 10.0**x1))]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*corner) for corner in corners))
-        parts.append(f'<polyline points="{path}" class="roof s{roof.series}"/>')
+        hides = any(roof.peak == other.peak or _same_bandwidth(roof, other) for other in roofs[:index])
+        css = f"roof over s{roof.series}" if hides else f"roof s{roof.series}"
+        parts.append(f'<polyline points="{path}" class="{css}"/>')
     for point in points:
         x, y = at(point.intensity, point.rate)
         note = f"<title>{escape(point.note)}</title>"
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" class="s{point.series}">{note}</circle>')
     return _svg(label, height, parts)
+
+
+def _same_bandwidth(one: Roof, other: Roof) -> bool:
+    return bool(one.bandwidth and other.bandwidth) and math.isclose(one.bandwidth or 0, other.bandwidth or 0)
 
 
 def strips(label: str, rows: Sequence[tuple[str, Sequence[Bar]]]) -> str:
@@ -148,7 +157,7 @@ def legend(names: Sequence[str]) -> str:
 
 def _svg(label: str, height: float, parts: Sequence[str]) -> str:
     box = f'viewBox="0 0 {WIDTH} {height + 4:.0f}" role="img" aria-label="{escape(label)}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {box}>\n' + "\n".join(parts) + "\n</svg>"
+    return f'<div class="plot"><svg xmlns="http://www.w3.org/2000/svg" {box}>\n' + "\n".join(parts) + "\n</svg></div>"
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", css: str = "label") -> str:
