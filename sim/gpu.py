@@ -30,6 +30,9 @@ _OF_FLOAT16 = np.array([0.0, 0.5, 1.0, 2.0])
 _TILES = np.array([128.0, 64.0, 32.0])
 _TILE_EFFICIENCY = np.array([1.0, 0.75, 0.45])
 """Of a smaller tile over that of 128 x 128: shared memory is read more often for every product."""
+_SPLITS = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
+_SHORTEST_SPLIT = 256.0
+"""A reduction is split among SMs (split-K) into parts no shorter than this: eight steps of a 32-deep tile."""
 _DIRECT_EFFICIENCY = 0.25
 """Of a depthwise convolution over the float32 peak."""
 
@@ -63,16 +66,23 @@ def prepare(m: Any) -> None:
 
 @jit
 def _gemm(m: Any, rows: float, columns: float, depth: float, count: float) -> tuple[float, float, float]:
-    """Return cycles, L2 elements and tile side of ``count`` products in whole waves, for the best of three tiles."""
+    """Return cycles, L2 elements and tile side of ``count`` products in whole waves, for the best tile and split.
+
+    Parts of a split reduction are added up by the vector units: a read and an addition for every partial sum.
+    """
     best, read, side = np.inf, 0.0, 0.0
     for i in range(len(_TILES)):
         tile = _TILES[i]
-        tiles = count * ceil_div(rows, tile) * ceil_div(columns, tile)
-        waves = ceil_div(tiles, m["sms"])
+        whole = count * ceil_div(rows, tile) * ceil_div(columns, tile)
         rate = m["peak_macs_per_cycle"] / m["sms"] * m["gemm_efficiency"] * _TILE_EFFICIENCY[i]
-        cycles = waves * tile * tile * depth / rate
-        if cycles < best:
-            best, read, side = cycles, tiles * 2 * tile * depth, tile
+        for split in _SPLITS:
+            if split > 1 and depth < split * _SHORTEST_SPLIT:
+                break
+            partial = split * count * rows * columns if split > 1 else 0.0
+            waves = ceil_div(whole * split, m["sms"])
+            cycles = waves * tile * tile * depth / split / rate + partial / m["vector_macs"]
+            if cycles < best:
+                best, read, side = cycles, whole * 2 * tile * depth + 2 * partial, tile
     return best, read, side
 
 

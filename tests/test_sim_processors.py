@@ -84,3 +84,11 @@ def test_energy_is_the_thermal_design_power_times_the_time():
     assert report.watts == pytest.approx(95)
     assert "upper bound" in report.notes[0]
     assert report.node_nm == 32
+
+
+def test_a_long_reduction_is_split_among_the_sms_of_a_gpu():
+    def cycles(depth):
+        return cost(sim.machine("gpu"), gemm(128, 128, depth)).compute_cycles
+
+    assert cycles(256) < cycles(256 * 16) < 6 * cycles(256)  # few SMs, against sixteen times as many and partial sums
+    assert 1.8 * cycles(256 * 512) < cycles(256 * 1024) < 2.2 * cycles(256 * 512)  # all SMs have work by then
