@@ -55,6 +55,10 @@ def _magnitude_bits(value: int) -> int:
     return (~value if value < 0 else value).bit_length()
 
 
+_OF_THE_TYPE = 1 << 62
+"""A bound that was not given: beyond every type, and replaced by the type's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quantization:
     """How an activation tensor's integers stand for real numbers: ``real = (q - zero_point) * scale``.
@@ -77,8 +81,8 @@ class Quantization:
     zero_point: int = 0
     bits: int = 8
     signed: bool = True
-    low: int = None  # type: ignore[assignment]  # filled by __post_init__ with the type's range
-    high: int = None  # type: ignore[assignment]
+    low: int = _OF_THE_TYPE
+    high: int = _OF_THE_TYPE
 
     def __post_init__(self) -> None:
         if not (isinstance(self.bits, int) and (2 <= self.bits <= 16 or self.bits == ACCUMULATOR_BITS)):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -86,9 +90,9 @@ class Quantization:
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise ModelError(f"scale must be positive and finite, not {self.scale!r}")
         low, high = self.type_range
-        if self.low is None:  # pyright: ignore[reportUnnecessaryComparison]
+        if self.low == _OF_THE_TYPE:
             object.__setattr__(self, "low", low)
-        if self.high is None:  # pyright: ignore[reportUnnecessaryComparison]
+        if self.high == _OF_THE_TYPE:
             object.__setattr__(self, "high", high)
         if not low <= self.low <= self.high <= high:
             raise ModelError(f"integer range must lie in [{low}, {high}], not [{self.low}, {self.high}]")
@@ -182,6 +186,11 @@ class Requantize:
     def multipliers(self) -> Ints:
         """The integer multipliers at that shift, shape (n,); a channel too small for the shift gets 0."""
         return np.rint(np.ldexp(self.scales, self.shift)).astype(np.int64)
+
+    @property
+    def multiplier_bits(self) -> int:
+        """Unsigned width of the largest multiplier."""
+        return int(self.multipliers.max()).bit_length()
 
     def product_bits(self, acc_low: int, acc_high: int) -> int:
         """Return the signed width of ``acc * multiplier`` plus the rounding increment, for acc in the interval."""

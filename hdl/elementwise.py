@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from amaranth.hdl import Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
@@ -17,11 +19,12 @@ from hdl.table import CyclicTable
 from hdl.window_buffer import Reads, WindowBuffer
 
 
-class Elementwise(Kernel):
+class Elementwise(Kernel, ABC):
     """A function of the elements of its inputs, as `accel.schedule.elementwise.Elementwise` lays it out."""
 
     spec: Spec
 
+    @abstractmethod
     def results(self, m: Module, elements: list[list[Value]], valid: Value) -> list[Value]:
         """Return what comes of a tile's channels.
 
@@ -39,7 +42,6 @@ class Elementwise(Kernel):
             The cycles of ``spec.work_stages`` later: the channels as they are output, or, where the output is
             requantised, the terms of each, side by side.
         """
-        raise NotImplementedError
 
     @property
     def centers(self) -> bool:

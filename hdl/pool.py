@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 
@@ -16,7 +18,7 @@ from hdl.window_buffer import Reads, WindowBuffer
 from hdl.window_kernel import WindowFrame
 
 
-class Pool(Kernel):
+class Pool(Kernel, ABC):
     """A reduction of every lane over the window, as `accel.schedule.pool.Pool2d` lays it out; then requantised.
 
     A step reads ``simd`` taps, whole beats of them, reduces each lane's in a tree and then into the lane's
@@ -25,19 +27,19 @@ class Pool(Kernel):
 
     spec: Pool2d
 
+    @abstractmethod
     def combine(self, a: Value, b: Value) -> Value:
         """Return the reduction of two values, wide enough for both."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def fill(self) -> int:
         """What a tap that does not count reads as."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def multipliers(self) -> Ints:
         """Output multipliers of a cycle of results, shape (results, pe)."""
-        raise NotImplementedError
 
     @property
     def zero_point(self) -> int:

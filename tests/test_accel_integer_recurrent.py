@@ -139,8 +139,13 @@ class Loops:
         size, hidden = self.layer.hidden_size, self.cell.hidden
         h = states[0]
         hr = [real(v, hidden) for v in h]
-        row = lambda g, j: g * size + j  # noqa: E731
-        gate = lambda g, j: self.of_x(row(g, j), x) + self.of_h(row(g, j), h)  # noqa: E731
+
+        def row(g, j):
+            return g * size + j
+
+        def gate(g, j):
+            return self.of_x(row(g, j), x) + self.of_h(row(g, j), h)
+
         if self.layer.op == "RNN":
             return [[fit(self.act(0, gate(0, j)), hidden) for j in range(size)]]
         if self.layer.op == "GRU":

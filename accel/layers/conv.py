@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from accel.errors import ModelError
 from accel.fixedpoint import Ints, Quantization
 from accel.layers.arithmetic import INT4, UINT4, UINT8, contraction_requantize, exact_matmul, integer_example
-from accel.layers.base import Array, Example, Shape, only, positive
-from accel.layers.window import Window, Windowed, as_image
+from accel.layers.base import Array, Example, Shape, only
+from accel.layers.window import Window, Windowed, as_image, divides
 from accel.work import Kind, Work
 
 
@@ -43,12 +43,7 @@ class Conv(Windowed):
     bias: Array | None = None
 
     def __post_init__(self) -> None:
-        positive("Conv channels and groups", (self.in_channels, self.out_channels, self.groups))
-        if self.in_channels % self.groups or self.out_channels % self.groups:
-            raise ModelError(
-                f"Conv channels must divide into {self.groups} groups, not {self.in_channels} in and "
-                f"{self.out_channels} out"
-            )
+        divides(self.op, self.groups, self.in_channels, self.out_channels)
         super().__post_init__()
 
     @property
@@ -124,8 +119,8 @@ class Conv(Windowed):
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
-        def conv(name: str, shape: Shape, m: int, k: tuple[int, ...], **more: object) -> Example:
-            layer = cls(in_channels=shape[0], out_channels=m, kernel=k, **more)  # type: ignore[arg-type]
+        def conv(name: str, shape: Shape, m: int, k: tuple[int, ...], **more: Any) -> Example:
+            layer = cls(in_channels=shape[0], out_channels=m, kernel=k, **more)
             return integer_example(name, layer, (shape,))
 
         return (

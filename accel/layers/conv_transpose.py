@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from accel.errors import ModelError
 from accel.fixedpoint import Ints, Quantization
 from accel.layers.arithmetic import INT4, UINT8, contraction_requantize, exact_matmul, integer_example
-from accel.layers.base import Array, Example, Shape, only, positive
-from accel.layers.window import Window, Windowed, as_image
+from accel.layers.base import Array, Example, Shape, only
+from accel.layers.window import Window, Windowed, as_image, divides
 from accel.limits import MAX_ELEMENTS
 from accel.work import Kind, Work
 
@@ -51,17 +51,12 @@ class ConvTranspose(Windowed):
     bias: Array | None = None
 
     def __post_init__(self) -> None:
-        positive("ConvTranspose channels and groups", (self.in_channels, self.out_channels, self.groups))
+        divides(self.op, self.groups, self.in_channels, self.out_channels)
         object.__setattr__(self, "output_padding", self.output_padding or (0,) * len(self.kernel))
         if len(self.output_padding) != len(self.kernel) or min(self.output_padding) < 0:
             raise ModelError(
                 f"ConvTranspose output padding must be {len(self.kernel)} non-negative entries, "
                 f"not {self.output_padding}"
-            )
-        if self.in_channels % self.groups or self.out_channels % self.groups:
-            raise ModelError(
-                f"ConvTranspose channels must divide into {self.groups} groups, not {self.in_channels} in and "
-                f"{self.out_channels} out"
             )
         super().__post_init__()
 
@@ -166,8 +161,8 @@ class ConvTranspose(Windowed):
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
-        def up(shape: Shape, m: int, k: tuple[int, ...], **more: object) -> ConvTranspose:
-            return cls(in_channels=shape[0], out_channels=m, kernel=k, **more)  # type: ignore[arg-type]
+        def up(shape: Shape, m: int, k: tuple[int, ...], **more: Any) -> ConvTranspose:
+            return cls(in_channels=shape[0], out_channels=m, kernel=k, **more)
 
         image = (3, 3, 4)
         return (

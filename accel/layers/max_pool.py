@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,8 +33,8 @@ class MaxPool(Pool, Move):
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
-        def pool(kernel: Shape, **more: object) -> MaxPool:
-            return cls(kernel=kernel, **more)  # type: ignore[arg-type]
+        def pool(kernel: Shape, **more: Any) -> MaxPool:
+            return cls(kernel=kernel, **more)
 
         return (
             quantized_example("2x2", pool((2, 2), stride=(2, 2)), ((3, 4, 6),)),

@@ -149,6 +149,13 @@ class Windowed(Layer):
         return as_image(shape)
 
 
+def divides(op: str, groups: int, in_channels: int, out_channels: int) -> None:
+    """Refuse channels of a convolution that do not divide into ``groups``."""
+    positive(f"{op} channels and groups", (in_channels, out_channels, groups))
+    if in_channels % groups or out_channels % groups:
+        raise ModelError(f"{op} channels must divide into {groups} groups, not {in_channels} in and {out_channels} out")
+
+
 def as_image(shape: Shape) -> tuple[int, int, int]:
     """Return ``(c, h, w)`` of an image or of a one-dimensional signal ``(c, l)``."""
     if len(shape) == 2:

@@ -9,14 +9,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from accel.errors import ModelError
 from accel.fixedpoint import Ints, Quantization
 from accel.intervals import Interval
 from accel.layers.base import Layer, Shape
 from accel.layers.elementwise import Elementwise as ElementwiseLayer
 from accel.layers.rescale import Rescale
 from accel.layers.sub import Sub
-from accel.schedule.base import FoldSpace
+from accel.schedule.base import FoldSpace, rounding_of
 from accel.schedule.elementwise import Elementwise, by_tile, constant_per_channel
 from accel.schedule.fold import Fold, Requantizer
 
@@ -54,13 +53,12 @@ class Add(Elementwise):
         capacity: int | None = None,
         requantizer: Requantizer | None = None,
     ) -> Self:
-        if layer.requantize is None and not isinstance(layer, Rescale):
-            raise ModelError(f"kernel {cls.kind} needs a layer with a requantisation, not a float {layer.op}")
+        requantize = layer.requantize if isinstance(layer, Rescale) else rounding_of(layer, cls.kind)
         pixels, channels, extents = cls.spread(cls.kind, shapes)
         constant = constant_per_channel(layer, cls.kind, shapes[0]) if isinstance(layer, ElementwiseLayer) else None
-        chosen = cls.choose(extents, layer.requantize, lanes, fold, capacity, requantizer)
+        chosen = cls.choose(extents, requantize, lanes, fold, capacity, requantizer)
         return cls(
-            pixels, channels, extents, tuple(quantizations), output, layer.requantize, tuple(lanes), *chosen,
+            pixels, channels, extents, tuple(quantizations), output, requantize, tuple(lanes), *chosen,
             isinstance(layer, Sub), constant,
         )  # fmt: skip
 

@@ -9,13 +9,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from accel.errors import ModelError
 from accel.fixedpoint import Ints, Quantization
 from accel.intervals import Interval, accumulator_interval
 from accel.layers.average_pool import AveragePool as AveragePoolLayer
 from accel.layers.base import Layer, Shape
 from accel.layers.window import as_image
-from accel.schedule.base import FoldSpace
+from accel.schedule.base import FoldSpace, rounding_of
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.pool import Pool2d
 
@@ -51,15 +50,14 @@ class AveragePool(Pool2d):
         capacity: int | None = None,
         requantizer: Requantizer | None = None,
     ) -> Self:
-        if layer.requantize is None:
-            raise ModelError(f"kernel {cls.kind} needs a layer with a requantisation, not a float {layer.op}")
+        requantize = rounding_of(layer, cls.kind)
         assert isinstance(layer, AveragePoolLayer)
         image = as_image(shapes[0])
         window = layer.window(*image[1:])
-        chosen = cls.choose(cls.kind, image, window, layer.requantize, lanes[0], fold, capacity, requantizer)
+        chosen = cls.choose(cls.kind, image, window, requantize, lanes[0], fold, capacity, requantizer)
         counts = layer.counts(shapes[0])
         classes = np.searchsorted(layer.divisors(shapes[0]), counts.ravel()).astype(np.int64)
-        return cls(image, window, quantizations[0], output, layer.requantize, *chosen, classes)
+        return cls(image, window, quantizations[0], output, requantize, *chosen, classes)
 
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:

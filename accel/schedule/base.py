@@ -10,8 +10,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from accel.errors import CapacityError
-from accel.fixedpoint import Quantization
+from accel.errors import CapacityError, ModelError
+from accel.fixedpoint import Quantization, Requantize
 from accel.layers.base import Layer, Shape
 from accel.schedule.fold import Fold, Requantizer
 
@@ -135,6 +135,19 @@ class Memory:
     copies: int = 1
     initialised: bool = False
     clocked: bool = True
+
+
+def rounding_of(layer: Layer, kind: str) -> Requantize:
+    """Return the requantisation that a kernel of ``kind`` needs of its layer.
+
+    Raises
+    ------
+    ModelError
+        If the layer has none: it is a float one.
+    """
+    if layer.requantize is None:
+        raise ModelError(f"kernel {kind} needs a layer with a requantisation, not a float {layer.op}")
+    return layer.requantize
 
 
 class KernelSpec(ABC):

@@ -126,16 +126,10 @@ class Conv2d(LayerKernel):
     def __post_init__(self) -> None:
         if self.in_lanes < 1:
             raise InputError(f"{self.kind} input lanes must be positive, not {self.in_lanes}")
-        if self.capacity != pipeline.power_of_two(self.capacity):
-            raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
+        pipeline.check_capacity(self.kind, self.capacity)
         self.fold.check(self.kind, self.channels, self.reduction)
         self._check_groups()
-        busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
-        if busy > self.reduction_steps:
-            raise InputError(
-                f"{self.kind} requantiser must serve {self.fold.pe} accumulators every {self.reduction_steps} cycles, "
-                f"not every {busy}"
-            )
+        self.requantizer.check(self.kind, self.fold.pe, self.multiplier_bits, self.reduction_steps)
 
     def _check_groups(self) -> None:
         own = self.channels // self.groups
@@ -201,7 +195,7 @@ class Conv2d(LayerKernel):
             beats_per_pixel = -(-shape[0] // in_lanes)
             capacity = Sliding(shape[1], shape[2], window, beats_per_pixel).roomy_capacity
         if requantizer is None:
-            bits = int(requantize.multipliers.max()).bit_length()
+            bits = requantize.multiplier_bits
             requantizer = Requantizer.serial(fold.pe, bits, -(-weight[0].size // fold.simd))
         return cls(
             shape, window, weight, bias, input, output, requantize, in_lanes, fold, capacity, requantizer,
@@ -316,7 +310,7 @@ class Conv2d(LayerKernel):
     @property
     def multiplier_bits(self) -> int:
         """Unsigned width of the output multipliers; their shift is ``requantize.shift``."""
-        return int(self.requantize.multipliers.max()).bit_length()
+        return self.requantize.multiplier_bits
 
     @cached_property
     def accumulator(self) -> Interval:
@@ -358,11 +352,7 @@ class Conv2d(LayerKernel):
             "multiply": pipeline.MULTIPLY,
             "tree": pipeline.tree_stages(self.fold.simd),
             "accumulate": pipeline.ACCUMULATE,
-            "capture": pipeline.CAPTURE,
-            "bias": pipeline.BIAS,
-            "requantize": self.requantizer.latency(self.fold.pe, self.multiplier_bits),
-            "round": pipeline.ROUND,
-            "saturate": pipeline.SATURATE,
+            **self.requantizer.stages(self.fold.pe, self.multiplier_bits),
             "queue": pipeline.QUEUE,
         }
 

@@ -155,7 +155,7 @@ class ConvTranspose(Conv2d):
         if capacity is None:
             capacity = _sliding(image, layer.window, lanes[0], extent).roomy_capacity
         if requantizer is None:
-            bits = int(requantize.multipliers.max()).bit_length()
+            bits = requantize.multiplier_bits
             requantizer = Requantizer.serial(fold.pe, bits, -(-sets[0, 0].size // fold.simd))
         return cls(
             image, layer.window, sets[0], bias, quantizations[0], output, requantize, lanes[0], fold, capacity,

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from accel.errors import InputError, UnsupportedError
+from accel.errors import UnsupportedError
 from accel.fixedpoint import Ints, Quantization, Requantize, signed_bits
 from accel.intervals import Interval
 from accel.layers.base import Shape
@@ -62,16 +62,10 @@ class Elementwise(LayerKernel):
     requantizer: Requantizer | None
 
     def __post_init__(self) -> None:
-        if self.capacity != pipeline.power_of_two(self.capacity):
-            raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
+        pipeline.check_capacity(self.kind, self.capacity)
         self.fold.check(self.kind, self.channels, self.steps_of(self.requantize))
         if self.requantizer is not None:
-            busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
-            if busy > self.result_steps:
-                raise InputError(
-                    f"{self.kind} requantiser must serve {self.fold.pe} channels every {self.result_steps} cycles, "
-                    f"not every {busy}"
-                )
+            self.requantizer.check(self.kind, self.fold.pe, self.multiplier_bits, self.result_steps)
 
     @staticmethod
     def spread(kind: str, shapes: Sequence[Shape]) -> tuple[int, int, tuple[tuple[int, int], ...]]:
@@ -112,7 +106,7 @@ class Elementwise(LayerKernel):
     @staticmethod
     def steps_of(requantize: Requantize | None) -> int:
         """Return the steps of a tile at ``simd`` 1: a cycle for each bit of the multipliers, or one."""
-        return 1 if requantize is None else int(requantize.multipliers.max()).bit_length()
+        return 1 if requantize is None else requantize.multiplier_bits
 
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
         fold, capacity, requantizer = self.choose(
@@ -127,7 +121,7 @@ class Elementwise(LayerKernel):
     @property
     def multiplier_bits(self) -> int:
         """Unsigned width of the output multipliers; 0 where there are none."""
-        return 0 if self.requantize is None else int(self.requantize.multipliers.max()).bit_length()
+        return 0 if self.requantize is None else self.requantize.multiplier_bits
 
     @property
     def result_steps(self) -> int:
@@ -165,8 +159,8 @@ class Elementwise(LayerKernel):
 
     @property
     def totals(self) -> tuple[Interval, ...]:
-        """What is multiplied at the output: an interval for each term of a channel's sum."""
-        raise NotImplementedError
+        """What is multiplied at the output: an interval for each term of a channel's sum; none where none is."""
+        return ()
 
     @property
     def constants(self) -> tuple[Ints, Ints]:
@@ -211,13 +205,7 @@ class Elementwise(LayerKernel):
         """Cycles of each pipeline stage in order; their sum is the latency."""
         stages = {"address": pipeline.ADDRESS, "read": pipeline.READ, "select": pipeline.SELECT, **self.work_stages}
         if self.requantizer is not None:
-            stages |= {
-                "capture": pipeline.CAPTURE,
-                "bias": pipeline.BIAS,
-                "requantize": self.requantizer.latency(self.fold.pe, self.multiplier_bits),
-                "round": pipeline.ROUND,
-                "saturate": pipeline.SATURATE,
-            }
+            stages |= self.requantizer.stages(self.fold.pe, self.multiplier_bits)
         return stages | {"queue": pipeline.QUEUE}
 
     @property

@@ -79,6 +79,22 @@ class Requantizer:
         busy = self.occupancy(pe, bits)
         return busy if self.form == "serial" else busy - 1 + pipeline.DSP_STAGES
 
+    def stages(self, pe: int, bits: int) -> dict[str, int]:
+        """Cycles of each pipeline stage from the finished accumulators to the saturated outputs, in order."""
+        return {
+            "capture": pipeline.CAPTURE,
+            "bias": pipeline.BIAS,
+            "requantize": self.latency(pe, bits),
+            "round": pipeline.ROUND,
+            "saturate": pipeline.SATURATE,
+        }
+
+    def check(self, kind: str, pe: int, bits: int, period: int) -> None:
+        """Refuse a requantiser that cannot serve ``pe`` accumulators every ``period`` cycles."""
+        busy = self.occupancy(pe, bits)
+        if busy > period:
+            raise InputError(f"{kind} requantiser must serve {pe} accumulators every {period} cycles, not every {busy}")
+
     @classmethod
     def serial(cls, pe: int, bits: int, period: int) -> Requantizer:
         """Return the cheapest serial form that serves ``pe`` accumulators every ``period`` cycles.

@@ -10,14 +10,14 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from accel.errors import InputError, ModelError, UnsupportedError
+from accel.errors import InputError, UnsupportedError
 from accel.fixedpoint import Quantization, Requantize
 from accel.intervals import Interval
 from accel.layers.base import Layer, Shape
 from accel.layers.reduction import Mean
 from accel.layers.window import as_image
 from accel.schedule import pipeline
-from accel.schedule.base import FoldSpace, LayerKernel, Memory, Schedule, Stream
+from accel.schedule.base import FoldSpace, LayerKernel, Memory, Schedule, Stream, rounding_of
 from accel.schedule.fold import Fold, Requantizer, requantizer_adders
 
 
@@ -55,16 +55,10 @@ class GlobalAverage(LayerKernel):
     requantizer: Requantizer
 
     def __post_init__(self) -> None:
-        if self.capacity != pipeline.power_of_two(self.capacity):
-            raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
+        pipeline.check_capacity(self.kind, self.capacity)
         if not 1 <= self.fold.simd <= self.multiplier_bits:
             raise InputError(f"{self.kind} simd must be 1 to {self.multiplier_bits}, not {self.fold.simd}")
-        busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
-        if busy > self.result_steps:
-            raise InputError(
-                f"{self.kind} requantiser must serve {self.fold.pe} accumulators every {self.result_steps} cycles, "
-                f"not every {busy}"
-            )
+        self.requantizer.check(self.kind, self.fold.pe, self.multiplier_bits, self.result_steps)
 
     @classmethod
     def of(
@@ -79,17 +73,16 @@ class GlobalAverage(LayerKernel):
         capacity: int | None = None,
         requantizer: Requantizer | None = None,
     ) -> Self:
-        if layer.requantize is None:
-            raise ModelError(f"kernel {cls.kind} needs a layer with a requantisation, not a float {layer.op}")
+        requantize = rounding_of(layer, cls.kind)
         channels, pixels = _extent(layer, shapes[0])
         fold = fold or Fold(lanes[0], 1)
         if fold.pe != lanes[0]:
             raise InputError(f"{cls.kind} pe must be the {lanes[0]} lanes of its input, not {fold.pe}")
         if requantizer is None:
-            bits = int(layer.requantize.multipliers.max()).bit_length()
+            bits = requantize.multiplier_bits
             requantizer = Requantizer.serial(fold.pe, bits, -(-bits // fold.simd))
         return cls(
-            pixels, channels, quantizations[0], output, layer.requantize, fold,
+            pixels, channels, quantizations[0], output, requantize, fold,
             capacity or pipeline.BEATS_IN_FLIGHT, requantizer,
         )  # fmt: skip
 
@@ -97,7 +90,7 @@ class GlobalAverage(LayerKernel):
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
         assert layer.requantize is not None
         channels, pixels = _extent(layer, shapes[0])
-        bits = int(layer.requantize.multipliers.max()).bit_length()
+        bits = layer.requantize.multiplier_bits
         return FoldSpace(1, channels, bits, lanes[0], macs=0, before=pixels - 1)
 
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
@@ -135,7 +128,7 @@ class GlobalAverage(LayerKernel):
     @property
     def multiplier_bits(self) -> int:
         """Unsigned width of the output multiplier."""
-        return int(self.requantize.multipliers.max()).bit_length()
+        return self.requantize.multiplier_bits
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
@@ -153,11 +146,7 @@ class GlobalAverage(LayerKernel):
             "read": pipeline.READ,
             "select": pipeline.SELECT,
             "accumulate": pipeline.ACCUMULATE,
-            "capture": pipeline.CAPTURE,
-            "bias": pipeline.BIAS,
-            "requantize": self.requantizer.latency(self.fold.pe, self.multiplier_bits),
-            "round": pipeline.ROUND,
-            "saturate": pipeline.SATURATE,
+            **self.requantizer.stages(self.fold.pe, self.multiplier_bits),
             "queue": pipeline.QUEUE,
         }
 

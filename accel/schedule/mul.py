@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from accel.errors import ModelError
 from accel.fixedpoint import Ints, Quantization
 from accel.intervals import Interval
 from accel.layers.base import Layer, Shape
 from accel.layers.mul import Mul as MulLayer
 from accel.schedule import pipeline
-from accel.schedule.base import FoldSpace
+from accel.schedule.base import FoldSpace, rounding_of
 from accel.schedule.elementwise import Elementwise, by_tile, constant_per_channel
 from accel.schedule.fold import Fold, Requantizer
 
@@ -48,12 +47,11 @@ class Mul(Elementwise):
         requantizer: Requantizer | None = None,
     ) -> Self:
         assert isinstance(layer, MulLayer)
-        if layer.requantize is None:
-            raise ModelError(f"kernel {cls.kind} needs a layer with a requantisation, not a float {layer.op}")
+        requantize = rounding_of(layer, cls.kind)
         pixels, channels, extents = cls.spread(cls.kind, shapes)
-        chosen = cls.choose(extents, layer.requantize, lanes, fold, capacity, requantizer)
+        chosen = cls.choose(extents, requantize, lanes, fold, capacity, requantizer)
         return cls(
-            pixels, channels, extents, tuple(quantizations), output, layer.requantize, tuple(lanes), *chosen,
+            pixels, channels, extents, tuple(quantizations), output, requantize, tuple(lanes), *chosen,
             constant_per_channel(layer, cls.kind, shapes[0]),
         )  # fmt: skip
 

@@ -7,6 +7,8 @@ be offered at the output port when the sum is reached.
 
 from __future__ import annotations
 
+from accel.errors import InputError
+
 ADDRESS = 1
 """Window origin plus the tap's offset, registered; the weight address alike."""
 READ = 2
@@ -64,3 +66,9 @@ def queue_slots(latency: int, spacing: int) -> int:
 def power_of_two(n: int) -> int:
     """Return the least power of two that is not below ``n``, for ``n >= 1``."""
     return 1 << (n - 1).bit_length()
+
+
+def check_capacity(kind: str, beats: int) -> None:
+    """Refuse an input buffer whose addresses would not wrap for free."""
+    if beats != power_of_two(beats):
+        raise InputError(f"{kind} capacity must be a power of two, not {beats}")

@@ -56,17 +56,11 @@ class Pool2d(LayerKernel):
     requantizer: Requantizer | None
 
     def __post_init__(self) -> None:
-        if self.capacity != pipeline.power_of_two(self.capacity):
-            raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
+        pipeline.check_capacity(self.kind, self.capacity)
         if not 1 <= self.fold.simd <= self.taps:
             raise InputError(f"{self.kind} simd must be 1 to {self.taps}, not {self.fold.simd}")
         if self.requantizer is not None:
-            busy = self.requantizer.occupancy(self.fold.pe, self.multiplier_bits)
-            if busy > self.reduction_steps:
-                raise InputError(
-                    f"{self.kind} requantiser must serve {self.fold.pe} accumulators every {self.reduction_steps} "
-                    f"cycles, not every {busy}"
-                )
+            self.requantizer.check(self.kind, self.fold.pe, self.multiplier_bits, self.reduction_steps)
 
     @staticmethod
     def choose(
@@ -93,7 +87,7 @@ class Pool2d(LayerKernel):
             sliding = Sliding(shape[1], shape[2], window, -(-shape[0] // lanes))
             capacity = sliding.roomy_capacity
         if requantizer is None and requantize is not None:
-            bits = int(requantize.multipliers.max()).bit_length()
+            bits = requantize.multiplier_bits
             taps = window.kernel[0] * window.kernel[1]
             requantizer = Requantizer.serial(lanes, bits, -(-taps // fold.simd))
         return fold, capacity, requantizer
@@ -168,7 +162,7 @@ class Pool2d(LayerKernel):
     @property
     def multiplier_bits(self) -> int:
         """Unsigned width of the output multipliers; 0 where there is no requantisation."""
-        return 0 if self.requantize is None else int(self.requantize.multipliers.max()).bit_length()
+        return 0 if self.requantize is None else self.requantize.multiplier_bits
 
     @property
     @abstractmethod
@@ -202,13 +196,7 @@ class Pool2d(LayerKernel):
             "accumulate": pipeline.ACCUMULATE,
         }
         if self.requantizer is not None:
-            stages |= {
-                "capture": pipeline.CAPTURE,
-                "bias": pipeline.BIAS,
-                "requantize": self.requantizer.latency(self.lanes, self.multiplier_bits),
-                "round": pipeline.ROUND,
-                "saturate": pipeline.SATURATE,
-            }
+            stages |= self.requantizer.stages(self.lanes, self.multiplier_bits)
         return stages | {"queue": pipeline.QUEUE}
 
     @property

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from accel.errors import ModelError
 from accel.fixedpoint import Ints, Quantization
 from accel.intervals import Interval
 from accel.layers.base import Layer, Shape
 from accel.layers.prelu import PRelu as PReluLayer
 from accel.schedule import pipeline
-from accel.schedule.base import FoldSpace
+from accel.schedule.base import FoldSpace, rounding_of
 from accel.schedule.elementwise import Elementwise, by_tile, per_channel
 from accel.schedule.fold import Fold, Requantizer
 
@@ -48,12 +47,12 @@ class PRelu(Elementwise):
         requantizer: Requantizer | None = None,
     ) -> Self:
         assert isinstance(layer, PReluLayer)
-        if layer.requantize is None or layer.slope is None:
-            raise ModelError(f"kernel {cls.kind} needs a layer with a requantisation, not a float {layer.op}")
+        requantize = rounding_of(layer, cls.kind)
+        assert layer.slope is not None
         pixels, channels, extents = cls.spread(cls.kind, shapes)
-        chosen = cls.choose(extents, layer.requantize, lanes, fold, capacity, requantizer)
+        chosen = cls.choose(extents, requantize, lanes, fold, capacity, requantizer)
         return cls(
-            pixels, channels, extents, tuple(quantizations), output, layer.requantize, tuple(lanes), *chosen,
+            pixels, channels, extents, tuple(quantizations), output, requantize, tuple(lanes), *chosen,
             per_channel(layer.slope, f"kernel {cls.kind} supports one slope per channel", shapes[0]),
         )  # fmt: skip
 

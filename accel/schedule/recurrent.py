@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Self
 
@@ -42,7 +42,8 @@ class RecurrentFoldSpace(FoldSpace):
         At any fold.
     """
 
-    kernel: Recurrent = None  # type: ignore[assignment]  # a field after those with defaults; always given
+    _: KW_ONLY
+    kernel: Recurrent
 
     def steps(self, fold: Fold) -> int:
         return self.kernel.refolded(fold).total_steps
@@ -94,8 +95,7 @@ class Recurrent(LayerKernel):
     def __post_init__(self) -> None:
         if self.in_lanes < 1:
             raise InputError(f"{self.kind} input lanes must be positive, not {self.in_lanes}")
-        if self.capacity != pipeline.power_of_two(self.capacity):
-            raise InputError(f"{self.kind} capacity must be a power of two, not {self.capacity}")
+        pipeline.check_capacity(self.kind, self.capacity)
         self.fold.check(self.kind, self.units, self.layer.input_size + self.units)
 
     @classmethod
