@@ -18,9 +18,9 @@ from accel.layers.base import Layer, Shape
 from accel.layers.conv import Conv
 from accel.layers.window import Window, as_image
 from accel.schedule import pipeline
-from accel.schedule.base import FoldSpace, LayerKernel, Memory, Schedule, Stream
+from accel.schedule.base import FoldSpace, Memory, Stream
 from accel.schedule.fold import Fold, Requantizer, requantizer_adders
-from accel.schedule.sliding import Sliding
+from accel.schedule.sliding import Sliding, SlidingKernel
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class Taps:
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2d(LayerKernel):
+class Conv2d(SlidingKernel):
     """A convolution, folded over ``pe`` output channels and ``simd`` elements of its reduction.
 
     The reduction is flattened in (kernel row, kernel column, channel) order, channels fastest, the order in which the
@@ -355,31 +355,6 @@ class Conv2d(LayerKernel):
             **self.requantizer.stages(self.fold.pe, self.multiplier_bits),
             "queue": pipeline.QUEUE,
         }
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the issue of a tile's last step until its result can be offered."""
-        return sum(self.stages.values())
-
-    @property
-    def slots(self) -> int:
-        """Depth of the output queue."""
-        return pipeline.queue_slots(self.latency, self.reduction_steps)
-
-    @property
-    def schedule(self) -> Schedule:
-        return self._schedule
-
-    @cached_property
-    def _schedule(self) -> Schedule:
-        return self.sliding.schedule(
-            steps=self.tiles * self.reduction_steps,
-            period=self.reduction_steps,
-            capacity=self.capacity,
-            slots=self.slots,
-            latency=self.latency,
-            release=pipeline.RELEASE,
-        )
 
     @property
     def memories(self) -> tuple[Memory, ...]:

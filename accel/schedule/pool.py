@@ -16,13 +16,13 @@ from accel.fixedpoint import Ints, Quantization, Requantize
 from accel.intervals import Interval
 from accel.layers.window import Window
 from accel.schedule import pipeline
-from accel.schedule.base import LayerKernel, Memory, Schedule, Stream
+from accel.schedule.base import Memory, Stream
 from accel.schedule.fold import Fold, Requantizer, requantizer_adders
-from accel.schedule.sliding import Sliding
+from accel.schedule.sliding import Sliding, SlidingKernel
 
 
 @dataclass(frozen=True, eq=False)
-class Pool2d(LayerKernel):
+class Pool2d(SlidingKernel):
     """A reduction of every channel over a sliding window, ``lanes`` channels at once.
 
     The lanes of the input are those of the output. Step ``k`` of a position works on tile ``k // reduction_steps`` of
@@ -198,31 +198,6 @@ class Pool2d(LayerKernel):
         if self.requantizer is not None:
             stages |= self.requantizer.stages(self.lanes, self.multiplier_bits)
         return stages | {"queue": pipeline.QUEUE}
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the issue of a tile's last step until its result can be offered."""
-        return sum(self.stages.values())
-
-    @property
-    def slots(self) -> int:
-        """Depth of the output queue."""
-        return pipeline.queue_slots(self.latency, self.reduction_steps)
-
-    @property
-    def schedule(self) -> Schedule:
-        return self._schedule
-
-    @cached_property
-    def _schedule(self) -> Schedule:
-        return self.sliding.schedule(
-            steps=self.tiles * self.reduction_steps,
-            period=self.reduction_steps,
-            capacity=self.capacity,
-            slots=self.slots,
-            latency=self.latency,
-            release=pipeline.RELEASE,
-        )
 
     @property
     def memories(self) -> tuple[Memory, ...]:

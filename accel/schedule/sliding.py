@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from accel.layers.window import Window
 from accel.schedule import pipeline
-from accel.schedule.base import Counts, Schedule
+from accel.schedule.base import Counts, LayerKernel, Schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,4 +137,56 @@ class Sliding:
             slots=(slots,),
             latency=latency,
             release=release,
+        )
+
+
+class SlidingKernel(LayerKernel):
+    """A kernel whose positions are the places of one window: its schedule follows from its fold and its stages."""
+
+    capacity: int
+    """Beats of the input buffer."""
+
+    @cached_property
+    @abstractmethod
+    def sliding(self) -> Sliding:
+        """Where the window is at each position."""
+
+    @property
+    @abstractmethod
+    def tiles(self) -> int:
+        """Results of a position."""
+
+    @property
+    @abstractmethod
+    def reduction_steps(self) -> int:
+        """Steps of a tile; the result period."""
+
+    @property
+    @abstractmethod
+    def stages(self) -> Mapping[str, int]:
+        """Cycles of each pipeline stage in order; their sum is the latency."""
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the issue of a tile's last step until its result can be offered."""
+        return sum(self.stages.values())
+
+    @property
+    def slots(self) -> int:
+        """Depth of the output queue."""
+        return pipeline.queue_slots(self.latency, self.reduction_steps)
+
+    @property
+    def schedule(self) -> Schedule:
+        return self._schedule
+
+    @cached_property
+    def _schedule(self) -> Schedule:
+        return self.sliding.schedule(
+            steps=self.tiles * self.reduction_steps,
+            period=self.reduction_steps,
+            capacity=self.capacity,
+            slots=self.slots,
+            latency=self.latency,
+            release=pipeline.RELEASE,
         )
