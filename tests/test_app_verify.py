@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from accel.app import cli, folders, generate, manifest, tensors, verify
 from accel.errors import CheckError, InputError
 
 pytestmark = pytest.mark.cocotb
+icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
 
 
 def run_cli(*arguments):
@@ -26,6 +28,16 @@ def rehashed(folder, name):
     content = json.loads(path.read_text())
     content["files"][name] = folders.sha256(folder / name)
     path.write_text(json.dumps(content))
+
+
+def spoil_a_weight(folder):
+    """Change the sign of a weight of the second layer, as a wrong generator would have."""
+    core = folder / "accel_core.v"
+    text = core.read_text()
+    memory = re.compile(r"module \\accel_core\.k1_dense\.weights.*?\[5\] = \d+'h([0-9a-f])", re.DOTALL).search(text)
+    sign_flipped = format(int(memory[1], 16) ^ 8, "x")
+    core.write_text(text[: memory.start(1)] + sign_flipped + text[memory.end(1) :])
+    rehashed(folder, "accel_core.v")
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +77,7 @@ def test_a_changed_file_is_refused_and_nothing_is_simulated(copy):
 
 
 def test_a_wrong_weight_is_put_to_its_layer_with_index_values_and_cycle(copy, capsys):
-    core = copy / "accel_core.v"
-    text = core.read_text()
-    memory = re.compile(r"module \\accel_core\.k1_dense\.weights.*?\[5\] = \d+'h([0-9a-f])", re.DOTALL).search(text)
-    sign_flipped = format(int(memory[1], 16) ^ 8, "x")
-    core.write_text(text[: memory.start(1)] + sign_flipped + text[memory.end(1) :])
-    rehashed(copy, "accel_core.v")
+    spoil_a_weight(copy)
     layer = manifest.read(copy).names["k1_dense"]
     assert run_cli("verify", copy, "--samples", "8", "--input", shipped.inputs_path("mlp")) == 1
     out, err = capsys.readouterr()
@@ -95,10 +102,26 @@ def test_a_plan_with_another_buffer_than_the_verilog_s_is_found_out_by_its_cycle
 
 
 @pytest.mark.slow
-def test_waves_are_saved(design, tmp_path):
+@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=icarus)])
+def test_waves_are_saved(design, tmp_path, simulator):
     waves = tmp_path / "waves.fst"
-    assert verify.verify(design, samples=1, waves=waves).passed
+    assert verify.verify(design, samples=1, waves=waves, simulator=simulator).passed
     assert waves.stat().st_size > 0
+
+
+@icarus
+def test_icarus_counts_what_verilator_counts(design):
+    results = [verify.verify(design, samples=2, seed=5, simulator=simulator) for simulator in ("verilator", "icarus")]
+    assert results[0] == replace(results[1], simulator="verilator")
+    assert results[1].passed
+
+
+@icarus
+def test_icarus_puts_a_wrong_weight_to_its_layer(copy):
+    spoil_a_weight(copy)
+    result = verify.verify(copy, shipped.inputs_path("mlp"), samples=4, simulator="icarus")
+    assert result.mismatches > 0
+    assert result.first.what == f"layer '{manifest.read(copy).names['k1_dense']}'"
 
 
 def test_data_that_does_not_fit_is_refused(design, tmp_path):

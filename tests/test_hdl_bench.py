@@ -8,7 +8,7 @@ import pytest
 from accel import stalls
 from accel.errors import CheckError, InputError
 from accel.schedule.base import Stream
-from hdl.bench import Bench, Design, Drive, Port
+from hdl.bench import Bench, Design, Drive, Port, control
 from hdl.bench.agents import bench_verilog
 
 RTL = Path(__file__).parent / "rtl" / "register_slice.v"
@@ -84,6 +84,14 @@ def test_verilog_that_does_not_compile_is_refused_in_one_line(tmp_path):
     broken.write_text("module register_slice(; endmodule\n")
     with pytest.raises(CheckError, match=r"verilator failed: .*broken\.v"):
         Bench.build([broken], [DESIGN], tmp_path / "build")
+
+
+@pytest.mark.cocotb
+def test_a_simulation_that_fails_is_no_recording_of_the_one_before(bench, monkeypatch):
+    monkeypatch.setattr(control, "LIMIT_VARIABLE", "ANOTHER")
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")  # which makes cocotb's runner exit where it otherwise returns
+    with pytest.raises(CheckError, match=r"the simulation failed; its log is .*run\.log"):
+        bench.run([drive("none", 1), drive("none", 2)], limit_cycles=20)
 
 
 def test_unknown_simulators_are_refused(tmp_path):

@@ -19,10 +19,17 @@ _LZ4 = Path(__file__).with_name("lz4")
 _TOP = "bench"
 SIMULATORS = ("verilator", "icarus")
 
-_PUBLIC = "\n".join(
-    ["`verilator_config"] + [f'public_flat_rw -module "{_TOP}" -var "{name}"' for name in ("clk", "rst", "done")] + [""]
-)
-"""What cocotb touches. cocotb's own runner makes every signal public, which keeps Verilator from optimising any."""
+_PRECISION = "1ns/1ps"
+
+_DUMP = """module waves;
+    reg [8*4096-1:0] path;
+    initial if ($value$plusargs("waves=%s", path)) begin
+        $dumpfile(path);
+        $dumpvars(0, {top});
+    end
+endmodule
+"""
+"""A second top for Icarus, which saves waves only where the Verilog says so; `run_cocotb` names the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +90,14 @@ class Bench:
         """
         if simulator not in SIMULATORS:
             raise InputError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
-        _require_cocotb()
         folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "bench.v").write_text(bench_verilog(designs))
         sources = [*(path.resolve() for path in verilog), _AGENTS, folder / "bench.v"]
-        bench = cls(folder, tuple(designs), simulator, waves)
-        if simulator == "verilator":
-            bench._build_verilator(sources, optimize)
-        else:
-            bench._build_icarus(sources)
-        return bench
+        compile_verilog(
+            sources, _TOP, folder, public=("clk", "rst", "done"), simulator=simulator, waves=waves, optimize=optimize
+        )
+        return cls(folder, tuple(designs), simulator, waves)
 
     def run(self, drives: Sequence[Drive], *, limit_cycles: int, waves: Path | None = None) -> tuple[Recording, ...]:
         """Run every design with its drive and return what happened at their ports.
@@ -107,80 +111,161 @@ class Bench:
         waves : Path, optional
             Where the waveform goes, an .fst file; the bench must have been built with ``waves``.
         """
-        from cocotb_tools.runner import get_runner
-
         from hdl.bench.control import LIMIT_VARIABLE
 
+        if waves is not None and not self.waves:
+            raise InputError("a bench must be built with waves to save them")
         for number, (design, drive) in enumerate(zip(self.designs, drives, strict=True)):
             write_drive(self.folder, number, design, drive)
-        arguments: list[str] = []
-        if waves is not None:
-            if not self.waves:
-                raise InputError("a bench must be built with waves to save them")
-            arguments = ["--trace", "--trace-file", str(waves.resolve())] if self.simulator == "verilator" else []
-        log = self.folder / "run.log"
-        try:
-            get_runner(self.simulator).test(
-                test_module="hdl.bench.control",
-                hdl_toplevel=_TOP,
-                hdl_toplevel_lang="verilog",
-                build_dir=self.folder,
-                test_dir=self.folder,
-                results_xml=str(self.folder / "results.xml"),
-                test_args=arguments,
-                extra_env={LIMIT_VARIABLE: str(limit_cycles), "COCOTB_ANSI_OUTPUT": "0"},
-                log_file=log,
-            )
-        except (SystemExit, RuntimeError) as error:
-            raise CheckError(f"the simulation failed: {error}; its log is {log}") from None
+        run_cocotb(
+            "hdl.bench.control", _TOP, self.folder, {LIMIT_VARIABLE: str(limit_cycles)},
+            simulator=self.simulator, waves=waves,
+        )  # fmt: skip
         return tuple(
             read_recording(self.folder, number, design, drive)
             for number, (design, drive) in enumerate(zip(self.designs, drives, strict=True))
         )
 
-    def _build_verilator(self, sources: Sequence[Path], optimize: str) -> None:
-        import cocotb_tools.config as cocotb
 
-        environment, executable = verilator_environment()
-        (self.folder / "public.vlt").write_text(_PUBLIC)
-        libraries = cocotb.libs_dir
-        run_tool(
-            [
-                str(executable), "--cc", "--exe", "--vpi", "--timing", "--prefix", "Vtop", "-o", _TOP,
-                "--Mdir", str(self.folder), "--top-module", _TOP, "--timescale", "1ns/1ps",
-                "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT",
-                "-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator",
-                *(self._fst_arguments() if self.waves else []),
-                str(cocotb.share_dir / "lib" / "verilator" / "verilator.cpp"),
-                str(self.folder / "public.vlt"), *map(str, sources),
-            ],
-            self.folder,
-            environment,
-        )  # fmt: skip
-        run_tool(
-            ["make", "-s", "-j", str(os.cpu_count() or 1), "-f", "Vtop.mk", f"OPT_FAST={optimize}", "OPT_SLOW=-O0"],
-            self.folder,
-            environment,
+def compile_verilog(
+    sources: Sequence[Path],
+    top: str,
+    folder: Path,
+    *,
+    public: Sequence[str],
+    simulator: str = "verilator",
+    waves: bool = False,
+    optimize: str = "-O1",
+) -> None:
+    """Compile ``sources`` into ``folder`` for cocotb, which `run_cocotb` then runs any number of times.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+    top : str
+        The module that cocotb gets hold of.
+    folder : Path
+    public : sequence of str
+        Its signals that cocotb touches. Verilator keeps these; cocotb's own runner makes it keep every signal, and then
+        it can optimise none.
+    simulator, waves, optimize
+        As for `Bench.build`, whose errors these are.
+    """
+    _require_cocotb()
+    (_compile_verilator if simulator == "verilator" else _compile_icarus)(
+        [str(source) for source in sources], top, folder, public, waves, optimize
+    )
+
+
+def _compile_verilator(
+    sources: Sequence[str], top: str, folder: Path, public: Sequence[str], waves: bool, optimize: str
+) -> None:
+    import cocotb_tools.config as cocotb
+
+    environment, executable = verilator_environment()
+    names = "".join(f'public_flat_rw -module "{top}" -var "{name}"\n' for name in public)
+    (folder / "public.vlt").write_text(f"`verilator_config\n{names}")
+    libraries = cocotb.libs_dir
+    run_tool(
+        [
+            str(executable), "--cc", "--exe", "--vpi", "--timing", "--prefix", "Vtop", "-o", top,
+            "--Mdir", str(folder), "--top-module", top, "--timescale", _PRECISION,
+            "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT",
+            "-LDFLAGS", f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator",
+            *(_fst_arguments(folder) if waves else []),
+            str(cocotb.share_dir / "lib" / "verilator" / "verilator.cpp"),
+            str(folder / "public.vlt"), *sources,
+        ],
+        folder,
+        environment,
+    )  # fmt: skip
+    run_tool(
+        ["make", "-s", "-j", str(os.cpu_count() or 1), "-f", "Vtop.mk", f"OPT_FAST={optimize}", "OPT_SLOW=-O0"],
+        folder,
+        environment,
+    )
+
+
+def _fst_arguments(folder: Path) -> list[str]:
+    """Return what Verilator needs to write FST, with a stand-in for liblz4 where its header is missing."""
+    if not _has_header("zlib.h"):
+        raise ToolError("zlib.h is missing; install it: apt-get install zlib1g-dev")
+    if _has_header("lz4.h"):
+        return ["--trace-fst"]
+    (folder / "liblz4.a").write_text("!<arch>\n")  # an archive of nothing: the header has it all
+    return ["--trace-fst", "-CFLAGS", f"-I{_LZ4}", "-LDFLAGS", f"-L{folder}"]
+
+
+def _compile_icarus(
+    sources: Sequence[str], top: str, folder: Path, public: Sequence[str], waves: bool, optimize: str
+) -> None:
+    executable = shutil.which("iverilog")
+    if executable is None:
+        raise ToolError("iverilog is missing; install it: apt-get install iverilog")
+    options = folder / "options.f"
+    options.write_text(f"+timescale+{_PRECISION}\n")
+    (folder / "waves.v").write_text(_DUMP.format(top=top))
+    dump = ["-s", "waves", str(folder / "waves.v")] if waves else []
+    output = ["-o", str(folder / "sim.vvp"), "-f", str(options)]
+    run_tool([executable, "-g2012", "-s", top, *output, *dump, *sources], folder, os.environ)
+
+
+def run_cocotb(
+    module: str,
+    top: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    simulator: str = "verilator",
+    waves: Path | None = None,
+) -> None:
+    """Run the cocotb tests of a Python module on what `compile_verilog` made.
+
+    Parameters
+    ----------
+    module : str
+        As Python imports it.
+    top : str
+    folder : Path
+    environment : mapping of str to str
+        What the tests read.
+    simulator : str
+    waves : Path, optional
+        Gets the waveform, if compiled for it.
+
+    Raises
+    ------
+    CheckError
+        If the simulation or a test in it fails.
+    """
+    from cocotb_tools.check_results import get_results
+    from cocotb_tools.runner import get_runner
+
+    arguments, plusargs = [], []
+    if waves is not None and simulator == "verilator":
+        arguments = ["--trace", "--trace-file", str(waves.resolve())]
+    elif waves is not None:
+        plusargs = [f"+waves={waves.resolve()}"]
+    log = folder / "run.log"
+    try:
+        results = get_runner(simulator).test(
+            test_module=module,
+            hdl_toplevel=top,
+            hdl_toplevel_lang="verilog",
+            build_dir=folder,
+            test_dir=folder,
+            results_xml=str(folder / "results.xml"),
+            test_args=arguments,
+            plusargs=plusargs,
+            waves=waves is not None and simulator == "icarus",  # of Icarus it asks for FST
+            extra_env={"COCOTB_ANSI_OUTPUT": "0", **environment},
+            log_file=log,
         )
-
-    def _fst_arguments(self) -> list[str]:
-        """Return what Verilator needs to write FST, with a stand-in for liblz4 where its header is missing."""
-        if not _has_header("zlib.h"):
-            raise ToolError("zlib.h is missing; install it: apt-get install zlib1g-dev")
-        if _has_header("lz4.h"):
-            return ["--trace-fst"]
-        (self.folder / "liblz4.a").write_text("!<arch>\n")  # an archive of nothing: the header has it all
-        return ["--trace-fst", "-CFLAGS", f"-I{_LZ4}", "-LDFLAGS", f"-L{self.folder}"]
-
-    def _build_icarus(self, sources: Sequence[Path]) -> None:
-        executable = shutil.which("iverilog")
-        if executable is None:
-            raise ToolError("iverilog is missing; install it: apt-get install iverilog")
-        run_tool(
-            [executable, "-g2012", "-s", _TOP, "-o", str(self.folder / "sim.vvp"), *map(str, sources)],
-            self.folder,
-            os.environ,
-        )
+        _, failed = get_results(results)
+    except (SystemExit, RuntimeError) as error:
+        raise CheckError(f"the simulation failed: {error}; its log is {log}") from None
+    if failed:
+        raise CheckError(f"the simulation failed; its log is {log}")
 
 
 def run_tool(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
