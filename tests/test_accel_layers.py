@@ -254,6 +254,17 @@ def div(layer, xs, index):
     return [(a, 0, b)]
 
 
+def arg_max(layer, x, index):
+    """The first, or last, place along the axis with an element that none exceeds."""
+    at = list(index) if layer.keepdims else [*index[: layer.axis], 0, *index[layer.axis :]]
+    line = []
+    for i in range(x.shape[layer.axis]):
+        at[layer.axis] = i
+        line.append(x[tuple(at)].item())
+    places = [i for i, value in enumerate(line) if all(value >= other for other in line)]
+    return places[-1] if layer.last else places[0]
+
+
 FLOAT_ONLY = {"BatchNorm": batch_norm, "Softmax": softmax, "LRN": lrn, "Max": largest, "Min": smallest, "Div": div}
 
 UNARY = {
@@ -275,11 +286,12 @@ UNARY = {
     ),
 }
 BORDERS = {"Quantize", "Dequantize"}
+CHOICES = {"ArgMax": arg_max}
 RECURRENT = {"RNN", "LSTM", "GRU"}  # test_accel_recurrent.py
 
 
 def test_every_layer_type_has_a_definition_here():
-    assert {*TERMS, *FLOAT_ONLY, *UNARY, *BORDERS, *RECURRENT} == set(registry())
+    assert {*TERMS, *FLOAT_ONLY, *UNARY, *BORDERS, *CHOICES, *RECURRENT} == set(registry())
 
 
 # --- integers --------------------------------------------------------------------------------------------------------
@@ -368,6 +380,22 @@ def test_prelu_equals_its_definition_on_every_input(example: Example):
             assert got[(n, *index)] == want, (every[n], index)
 
 
+CHOICE_CASES = [(op, e) for op, e in CASES if op in CHOICES]
+
+
+@pytest.mark.parametrize(("op", "example"), CHOICE_CASES, ids=ids(CHOICE_CASES))
+def test_a_choice_equals_its_definition_in_integers_and_in_floats(op: str, example: Example):
+    (x,) = example.inputs(SAMPLES, seed=1)
+    (shape,) = example.layer.infer(example.shapes)
+    (got,) = example.layer.integer([x], example.quantizations)
+    assert got.shape == (SAMPLES, *shape)
+    for n in range(SAMPLES):
+        for index in np.ndindex(*shape):
+            assert got[(n, *index)] == CHOICES[op](example.layer, x[n], index)
+    (real,) = example.layer.forward([x.astype(np.float32)])
+    assert np.array_equal(real, got)
+
+
 # --- floats ----------------------------------------------------------------------------------------------------------
 
 
@@ -377,7 +405,7 @@ def as_float(layer: Layer) -> Layer:
     return replace(layer, **{name: getattr(layer, name).astype(np.float32) / 64 for name in names})
 
 
-FLOAT_CASES = [(op, e) for op, e in CASES if op not in BORDERS | RECURRENT]
+FLOAT_CASES = [(op, e) for op, e in CASES if op not in {*BORDERS, *CHOICES, *RECURRENT}]
 
 
 @pytest.mark.parametrize(("op", "example"), FLOAT_CASES, ids=ids(FLOAT_CASES))

@@ -65,6 +65,8 @@ def cuts(layer) -> tuple[list[int], ...]:
     return list(layer.start), [e if e >= 0 else -(2**63) for e in ends], list(axes), list(layer.step)
 
 
+ELSEWHERE = {"ArgMax", "RNN", "LSTM", "GRU", "Resize"}
+
 EXTRA_INPUTS = {
     "Reshape": lambda layer: [np.array([-1, *layer.shape])],
     "Pad": lambda layer: [np.array(pads(layer))],
@@ -79,9 +81,13 @@ EXTRA_INPUTS = {
 def eligible(op: str, example: Example) -> bool:
     """Eight-bit examples that one quantised ONNX operator can express; a Gemm takes vectors.
 
-    Resize has operands of another kind; test_accel_onnx_import.py holds it.
+    Resize has operands of another kind, ArgMax a result of another; test_accel_onnx_import.py holds them.
     """
-    if not example.is_integer or op in ("RNN", "LSTM", "GRU", "Resize") or (op, example.name) in BEYOND_ONNXRUNTIME:
+    if (
+        not example.is_integer
+        or op in ("ArgMax", "RNN", "LSTM", "GRU", "Resize")
+        or (op, example.name) in BEYOND_ONNXRUNTIME
+    ):
         return False
     whole = [q.bits == 8 and (q.low, q.high) == q.type_range for q in (*example.quantizations, example.output)]
     return all(whole) and not (op == "Dense" and len(example.shapes[0]) > 1)

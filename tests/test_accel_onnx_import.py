@@ -43,9 +43,11 @@ def inputs_of(network: Network, model: onnx.ModelProto, samples: int = 3) -> dic
 
 def step_of(network: Network, output: str) -> float:
     """Return the scale of the integers an output comes from; zero for floating point all through."""
-    if (q := network.tensors[output].quantization) is not None:
-        return 1.0 if q else 0.0
     writer = next(node for node in network if output in node.outputs)
+    if writer.layer.op == "ArgMax":  # an index is right or wrong
+        return 0.0
+    if network.tensors[output].quantization is not None:
+        return 1.0
     sources = [network.tensors[t].quantization for t in writer.inputs]
     return sources[0].scale if writer.layer.op == "Dequantize" and sources[0] else 0.0
 

@@ -7,6 +7,8 @@ import accel
 from accel import shipped
 from accel.app import cli, integers, tensors
 from accel.errors import InputError, ModelError
+from accel.layers.arg_max import ArgMax
+from accel.network import Builder
 
 
 def run_cli(*arguments):
@@ -83,6 +85,15 @@ def test_accuracy_follows_the_model_s_batch_axis_and_needs_one_output():
     two = replace(network, outputs=(*network.outputs, network.nodes[0].outputs[0]))
     with pytest.raises(InputError, match="one output"):
         integers.accuracy(two, {}, np.zeros(1, np.int64))
+
+
+def test_a_network_that_ends_in_argmax_answers_with_the_class():
+    b = Builder("choice")
+    b.output(b.add(ArgMax(keepdims=False), b.input("x", (10,))))
+    network, outputs = b.build(), {"argmax_0": np.array([4, 0, 9])}
+    assert integers.accuracy(network, outputs, np.array([4, 1, 9])).correct == 2
+    with pytest.raises(InputError, match=r"labels must lie in \[0, 9\], not be 10"):
+        integers.accuracy(network, outputs, np.array([4, 1, 10]))
 
 
 @pytest.mark.parametrize("label", [-1, 10])

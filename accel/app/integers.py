@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from accel import reference
 from accel.app import files, models, tensors
 from accel.errors import InputError, ModelError, shown
+from accel.layers.arg_max import ArgMax
 from accel.network import Network
 from accel.onnx_import import load
 
@@ -166,7 +167,7 @@ def measure(network: Network, inputs: Mapping[str, NDArray[Any]], labels: NDArra
 
 
 def accuracy(network: Network, outputs: Mapping[str, NDArray[Any]], labels: NDArray[np.int64]) -> Accuracy:
-    """Count the samples whose largest output is at their label's index.
+    """Count the samples whose largest output is at their label's index, or whose ArgMax is their label.
 
     Raises
     ------
@@ -179,8 +180,11 @@ def accuracy(network: Network, outputs: Mapping[str, NDArray[Any]], labels: NDAr
     axis = network.tensors[name].batch_axis
     values = outputs[name] if axis is None else np.moveaxis(outputs[name], axis, 0)
     scores = values.reshape(len(labels), -1)
-    if labels.min() < 0 or labels.max() >= scores.shape[1]:
-        wrong = labels[(labels < 0) | (labels >= scores.shape[1])][0]
-        raise InputError(f"labels must lie in [0, {scores.shape[1] - 1}], not be {wrong}")
-    guesses = np.argmax(scores, axis=1)
+    (writer,) = (node for node in network if name in node.outputs)
+    chosen = isinstance(writer.layer, ArgMax) and scores.shape[1] == 1
+    classes = network.shapes(writer)[0][writer.layer.axis] if isinstance(writer.layer, ArgMax) else scores.shape[1]
+    if labels.min() < 0 or labels.max() >= classes:
+        wrong = labels[(labels < 0) | (labels >= classes)][0]
+        raise InputError(f"labels must lie in [0, {classes - 1}], not be {wrong}")
+    guesses = scores[:, 0] if chosen else np.argmax(scores, axis=1)
     return Accuracy(int(np.count_nonzero(guesses == labels)), len(labels))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from accel.errors import ModelError, shown
 from accel.fixedpoint import ACCUMULATOR_BITS, Quantization
 from accel.fold import fold
+from accel.layers.arg_max import ArgMax
 from accel.layers.base import Layer
 from accel.layers.dequantize import Dequantize
 from accel.layers.identity import Identity
@@ -224,9 +225,10 @@ class Assembler:
             builder.notes.append(f"{step.node}: runs in floating point on the host")
             _add(builder, step.name, step.layer, step.inputs, step.outputs)
             return
-        declared = self.quantizations[step.outputs[0]]
-        low, high = min(q.low for q in known), max(q.high for q in known)
-        output = replace(declared, low=max(low, declared.low), high=min(high, declared.high))
+        output = self.quantizations[step.outputs[0]]
+        if not isinstance(step.layer, ArgMax):  # its result is none of the values it reads
+            low, high = min(q.low for q in known), max(q.high for q in known)
+            output = replace(output, low=max(low, output.low), high=min(high, output.high))
         self.quantizations[step.outputs[0]] = output
         layer = step.layer.quantized([builder.shape(t) for t in step.inputs], known, output)
         _add(builder, step.name, layer, step.inputs, step.outputs, output)

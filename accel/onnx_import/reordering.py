@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from accel.layers.arg_max import ArgMax
 from accel.layers.clip import Clip
 from accel.layers.moves import Move
 from accel.layers.pad import Pad
@@ -32,7 +33,24 @@ def reordered(steps: list[Step], fresh: Fresh, tensors: Tensors, outputs: Iterab
         Graph outputs, which keep their values.
     """
     steps = _defer_saturation(steps, fresh, tensors, outputs)
-    return _hoist_rounding(_sink_moves(steps, fresh, tensors), fresh, tensors, outputs)
+    steps = _choose_among_integers(_sink_moves(steps, fresh, tensors), tensors)
+    return _hoist_rounding(steps, fresh, tensors, outputs)
+
+
+def _choose_among_integers(steps: list[Step], tensors: Tensors) -> list[Step]:
+    """Make an ArgMax between a DequantizeLinear and a graph output read the integers, whose order is the same."""
+    writers = {tensor: step for step in steps for tensor in step.outputs}
+    read = {tensor for step in steps for tensor in step.inputs}
+    chosen: list[Step] = []
+    for step in steps:
+        layer = step.layer
+        source = writers.get(step.inputs[0]) if isinstance(layer, ArgMax) and read.isdisjoint(step.outputs) else None
+        if isinstance(layer, ArgMax) and source is not None and source.kind == "dequantize":
+            step = replace(step, inputs=source.inputs)
+            indices = layer.indices(tensors[source.inputs[0]].sample)
+            tensors.update({name: replace(tensors[name], quantization=indices) for name in step.outputs})
+        chosen.append(step)
+    return chosen
 
 
 def _defer_saturation(steps: list[Step], fresh: Fresh, tensors: Tensors, outputs: Iterable[str]) -> list[Step]:

@@ -23,7 +23,7 @@ DequantizeLinear (activations, 0 to 2^bits - 1) or between the int8 initializer 
 **Recurrent nodes** (RNN, LSTM, GRU) keep their float operator between such pairs, and the formats inside their cells,
 chosen by calibration, stand in the model's metadata: `docs/recurrent.md`.
 
-Float ops that end the graph (Softmax, LogSoftmax) stay float, and so does a ReLU or Clip of a graph input.
+Float ops that end the graph (ArgMax, Softmax, LogSoftmax) stay float, and so does a ReLU or Clip of a graph input.
 """
 
 from __future__ import annotations

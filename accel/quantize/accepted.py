@@ -22,7 +22,7 @@ QUANTISED = (
     | {"GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Add", "Mul", "Concat"}
     | {"Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "Tanh", "HardSwish"}
 )
-FLOAT_HEADS = frozenset({"Softmax", "LogSoftmax"})
+FLOAT_HEADS = frozenset({"ArgMax", "LogSoftmax", "Softmax"})
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _QUANTISED_ALREADY = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"}

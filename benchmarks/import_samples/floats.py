@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+from onnx import TensorProto
 
 from benchmarks.import_samples.sketch import Sketch
 
@@ -292,3 +293,14 @@ def scores() -> onnx.ModelProto:
     x = s.op("Pad", s.input("x", "n", 3, 4), s.const([0, 1, 2, 0, 2, 0], "int64"), mode="reflect")
     one = s.op("Squeeze", s.op("MatMul", s.op("Flatten", x), s.weights(36, 1)), s.const([1], "int64"))
     return s.model(one, s.op("ReduceMean", x, axes=[1, 2], keepdims=0), s.op("Unsqueeze", one, s.const([0], "int64")))
+
+
+def choices() -> onnx.ModelProto:
+    s = Sketch()
+    x = s.op("Clip", s.input("x", "n", 6, 4), s.const(-0.5), s.const(0.5))  # so that the largest are several
+    return s.model(
+        s.op("ArgMax", x, axis=1, keepdims=0),
+        s.op("ArgMax", x, axis=-1, select_last_index=1),
+        s.op("ArgMax", s.op("Flatten", x), axis=1, keepdims=0),
+        dtype=TensorProto.INT64,
+    )

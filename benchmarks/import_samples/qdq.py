@@ -220,3 +220,15 @@ def late_saturation() -> onnx.ModelProto:
     mean = s.op("Flatten", s.op("GlobalAveragePool", s.op("Relu", x)))
     clipped = s.op("Pad", s.op("Clip", x, s.const(-1), s.const(2)), s.const([0, 0, 0, 1, 0, 0, 1, 0], "int64"))
     return s.model(pooled, s.q(mean, 0.03, -100), s.q(s.op("Transpose", clipped, perm=[0, 2, 3, 1]), 0.05, 0))
+
+
+def choices() -> onnx.ModelProto:
+    s = Quantized()
+    x = s.q(s.op("Conv", s.q(s.input("x", "n", 2, 3, 3)), s.w(5, 2, 1, 1)), 0.4, 0)  # coarse: the largest are several
+    flat = s.op("Flatten", s.q(s.op("GlobalAveragePool", x), 0.2, 3))
+    return s.model(
+        s.op("ArgMax", x, axis=1, keepdims=0),
+        s.op("ArgMax", s.op("Relu", x), axis=1, select_last_index=1),
+        s.op("ArgMax", flat, axis=1, keepdims=0),
+        dtype=TensorProto.INT64,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accel.errors import ModelError
+from accel.layers.arg_max import ArgMax
 from accel.layers.average_pool import AveragePool
 from accel.layers.global_average_pool import GlobalAveragePool
 from accel.layers.global_max_pool import GlobalMaxPool
@@ -12,7 +13,7 @@ from accel.layers.reduce_mean import ReduceMean
 from accel.layers.reshape import Reshape
 from accel.onnx_import.geometry import geometry, spatial_input
 from accel.onnx_import.merging import absorb_pad, writer
-from accel.onnx_import.shape_rules import axes_of
+from accel.onnx_import.shape_rules import axes_of, axis_of
 from accel.onnx_import.site import Site, lowers
 
 
@@ -98,3 +99,19 @@ def reduce_mean(site: Site) -> None:
         site.emit(Reshape(shape=()), mean, batch_axis=batch_axis)
     else:
         site.emit(ReduceMean(axes=sample, keepdims=keep), x, batch_axis=batch_axis)
+
+
+@lowers("ArgMax")
+def arg_max(site: Site) -> None:
+    """Lower ArgMax over an axis other than the batch."""
+    x = site.activation()
+    attributes = site.node.attributes
+    axis = axis_of(attributes.integer("axis", 0), len(x.shape))
+    keep = attributes.flag("keepdims", True)
+    batch_axis = x.batch_axis
+    if not keep and batch_axis is not None:
+        batch_axis -= int(axis < batch_axis)
+    layer = ArgMax(
+        axis=x.sample_axis(axis, "ArgMax axis"), keepdims=keep, last=attributes.flag("select_last_index", False)
+    )
+    site.emit(layer, x, batch_axis=batch_axis)
