@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from typing import NamedTuple
+
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 
+from accel.fixedpoint import FixedPoint
 from accel.schedule import pipeline
 from accel.schedule.recurrent import Recurrent
 from hdl.delay import cyclic, delayed
@@ -55,9 +58,54 @@ class UnitMemory:
         ]
 
 
-def hidden_state(m: Module, spec: Recurrent, gates: GatePipeline):
-    """Build the element-wise pipeline of a cell; return the hidden state and the flag that says when it stands."""
-    return {"RNN": _rnn, "LSTM": _lstm, "GRU": _gru}[spec.layer.op](m, spec, gates)
+class RowMemory:
+    """A number of every unit, read as a row of its unit passes, which may be in every cycle.
+
+    Parameters
+    ----------
+    m : Module
+    form : FixedPoint
+    units : int
+    unit : Value
+        Whose number is wanted.
+    wait : int
+        Cycles from there until it is used; 2 at least.
+
+    Attributes
+    ----------
+    value : Value
+        The number of the unit that ``unit`` was ``wait`` cycles ago.
+    """
+
+    def __init__(self, m: Module, form: FixedPoint, units: int, unit: Value, wait: int, name: str):
+        m.submodules[name] = memory = Memory(shape=form.bits, depth=units, init=[])
+        self._write, read = memory.write_port(), memory.read_port()
+        self._m, self._units, self._name = m, units, name
+        kept = Signal(form_shape(form), name=f"{name}_read")
+        m.d.comb += [read.addr.eq(unit), kept.eq(read.data)]
+        self.value = delayed(m, kept, wait - 1, f"{name}_value", flag=False)
+
+    def write(self, valid, value) -> None:
+        """Store the next unit's number in cycles with ``valid``."""
+        self._m.d.comb += [
+            self._write.en.eq(valid),
+            self._write.data.eq(value),
+            self._write.addr.eq(cyclic(self._m, self._units, valid, f"{self._name}_written")),
+        ]
+
+
+class Written(NamedTuple):
+    """A state of one unit after another, and the flag that says when it stands."""
+
+    value: Value
+    done: Value
+
+
+def states_of(m: Module, spec: Recurrent, gates: GatePipeline) -> tuple[Written, Written | None]:
+    """Build the element-wise pipeline of a cell; return the hidden states and, between two phases, reset ones."""
+    if spec.resets_states:
+        return _resetting_gru(m, spec, gates)
+    return {"RNN": _rnn, "LSTM": _lstm, "GRU": _gru}[spec.layer.op](m, spec, gates), None
 
 
 def _rnn(m: Module, spec: Recurrent, gates: GatePipeline):
@@ -69,7 +117,7 @@ def _rnn(m: Module, spec: Recurrent, gates: GatePipeline):
     else:
         activated = curve_values(m, [curve], None, p, "activated")
     h = fitted(m, activated, form.fraction, spec.cell.hidden, "hidden")
-    return h, delayed(m, gates.valid, sum(spec.cell_stages.values()), "unit_done")
+    return Written(h, delayed(m, gates.valid, sum(spec.cell_stages.values()), "unit_done"))
 
 
 def _lstm(m: Module, spec: Recurrent, gates: GatePipeline):
@@ -95,7 +143,7 @@ def _lstm(m: Module, spec: Recurrent, gates: GatePipeline):
     wait = _PRODUCT + pipeline.ROUND + pipeline.SATURATE + pipeline.CURVE
     o = delayed(m, activated, wait, "gate_o", flag=False)
     h = fitted(m, product(m, o, squashed, "left"), gate_form.fraction + leaving_form.fraction, cell.hidden, "hidden")
-    return h, delayed(m, done, sum(spec.cell_stages.values()) - pipeline.CURVE, "unit_done")
+    return Written(h, delayed(m, done, sum(spec.cell_stages.values()) - pipeline.CURVE, "unit_done"))
 
 
 def _gru(m: Module, spec: Recurrent, gates: GatePipeline):
@@ -127,4 +175,34 @@ def _gru(m: Module, spec: Recurrent, gates: GatePipeline):
     h = fitted(m, *total(m, [fresh, old], "mixed"), cell.hidden, "hidden")
     unit_done = delayed(m, done, _PRODUCT, "unit_done")
     memory.write(unit_done, h)
-    return h, unit_done
+    return Written(h, unit_done)
+
+
+def _resetting_gru(m: Module, spec: Recurrent, gates: GatePipeline) -> tuple[Written, Written]:
+    """Rows come gate by gate: reset gates, update gates, candidates, a unit a cycle where tiles have several."""
+    cell, layer = spec.cell, spec.layer
+    gate_form, candidate_form = cell.activations
+    # The reset gates' rows of a time step, then the update gates', then the candidates'.
+    resets, updates, mixes = (gates.valid & (gates.gate == gate) for gate in range(spec.gates))
+    activated = curve_values(m, layer.curves, gates.gate == spec.gates - 1, gates.preactivation, "activated")
+    units = spec.tiles * spec.fold.pe
+    unit = cyclic(m, units, gates.valid, "unit_read")
+    time = cyclic(m, spec.time_steps, mixes & (unit == units - 1), "time_read")
+
+    hidden = RowMemory(m, cell.hidden, units, unit, pipeline.CURVE, "hidden_kept")
+    first = delayed(m, time == 0, pipeline.CURVE, "first", flag=False)
+    state = Mux(first, 0, hidden.value)
+    product_fraction = gate_form.fraction + cell.hidden.fraction
+    reset_product = delayed(m, product(m, activated, state, "product"), pipeline.ADD, "reset_product", flag=False)
+    reset = fitted(m, reset_product, product_fraction, cell.hidden, "reset")
+    reset_done = delayed(m, resets, sum(spec.reset_stages.values()), "reset_done")
+
+    update = RowMemory(m, gate_form, units, unit, pipeline.CURVE, "update")
+    update.write(delayed(m, updates, pipeline.CURVE, "update_done"), activated)
+    one = 1 << gate_form.fraction
+    fresh = product(m, one - update.value, activated, "fresh"), gate_form.fraction + candidate_form.fraction
+    old = product(m, update.value, state, "old"), product_fraction
+    h = fitted(m, *total(m, [fresh, old], "mixed"), cell.hidden, "hidden")
+    unit_done = delayed(m, mixes, sum(spec.cell_stages.values()), "unit_done")
+    hidden.write(unit_done, h)
+    return Written(h, unit_done), Written(reset, reset_done)

@@ -18,8 +18,9 @@ class GatePipeline(wiring.Component):
     """Serves rows: ``saturate(round_half_even(input_sum * Mx + state_sum * Mh + bias))``, one a cycle, none held back.
 
     ``state_sums`` are taken in a cycle with ``load``, ``input_sums`` in an earlier one with ``load_inputs``; loads are
-    at least ``rows`` cycles apart. The last row of a tile loaded in cycle t is at the output in t + `latency`. For a
-    GRU's candidate rows the pre-activation is that of the state's sum alone, and the input's part stands in ``apart``.
+    at least ``rows`` cycles apart. The last row of a tile loaded in cycle t is at the output in t + `latency`. For the
+    candidate rows of a GRU that resets products the pre-activation is that of the state's sum alone, and the input's
+    part stands in ``apart``.
 
     Parameters
     ----------
@@ -71,14 +72,15 @@ class GatePipeline(wiring.Component):
             totals.append(total)
         before = pipeline.CAPTURE + pipeline.DSP_STAGES + pipeline.BIAS
         added = delayed(m, serving, before, "totalled")
-        gate = cyclic(m, spec.gates, added, "gate_totalled")
+        gate = self._gate(m, added)
         whole = Signal((totals[0] + totals[1]).shape(), reset_less=True)
-        is_apart = (gate == spec.gates - 1) if spec.layer.op == "GRU" else 0
+        has_apart = spec.layer.op == "GRU" and not spec.resets_states
+        is_apart = (gate == spec.gates - 1) if has_apart else 0
         m.d.sync += whole.eq(totals[1] + Mux(is_apart, 0, totals[0]))
         form, bounds = spec.cell.preactivation, spec.layer.requantize
         whole_rounded = rounded(m, whole, spec.layer.product_fraction, form.fraction, "rounded")
         after = pipeline.ADD + pipeline.ROUND
-        apart_now = delayed(m, is_apart, after, "apart_now", flag=False) if spec.layer.op == "GRU" else 0
+        apart_now = delayed(m, is_apart, after, "apart_now", flag=False) if has_apart else 0
         low = Mux(apart_now, form.low, bounds.low) if bounds.low != form.low else form.low
         high = Mux(apart_now, form.high, bounds.high) if bounds.high != form.high else form.high
         value = clamped(m, whole_rounded, low, high, signed(form.bits), "value")
@@ -89,6 +91,15 @@ class GatePipeline(wiring.Component):
             self.apart.eq(delayed(m, totals[0], pipeline.ADD, "apart", flag=False)),
         ]
         return m
+
+    def _gate(self, m: Module, added):
+        """Return which of a unit's rows, in the order of service, the cycles with ``added`` bring."""
+        spec = self.spec
+        if len(spec.passes) == 1:
+            return cyclic(m, spec.gates, added, "gate_totalled")
+        units = spec.tiles * spec.fold.pe
+        unit = cyclic(m, units, added, "unit_totalled")
+        return cyclic(m, spec.gates, added & (unit == units - 1), "gate_totalled")
 
     def _serving(self, m: Module):
         """Return the cycles in which a row is at the head."""

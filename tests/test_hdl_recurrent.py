@@ -1,5 +1,7 @@
 """The recurrent kernel beyond its contract cases: faults that must be caught, and designs around it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from accel import beats, shipped, stepper
 from accel.app import generate, verify
 from accel.cell import BIAS_GUARD_BITS, CellFormats
 from accel.layers.arithmetic import UINT8
+from accel.layers.gru import GRU
 from accel.layers.lstm import LSTM
 from accel.layers.recurrent_examples import GATE, PREACTIVATION, STATE, WIDE_HIDDEN, recurrent_example
 from accel.schedule import recurrent
@@ -19,6 +22,16 @@ from hdl.bench.amaranth_simulator import simulate
 FORMATS = CellFormats(
     preactivation=PREACTIVATION, activations=(GATE,) * 3, hidden=WIDE_HIDDEN, state=STATE, index_bits=8
 )
+TWO_GATES = replace(FORMATS, activations=(GATE,) * 2, state=None)
+LAYERS = {
+    "LSTM": (LSTM(input_size=3, hidden_size=5), FORMATS),
+    "GRU": (GRU(input_size=3, hidden_size=5, linear_before_reset=True), TWO_GATES),
+    "GRU, resets states": (GRU(input_size=3, hidden_size=5), TWO_GATES),
+}
+WHOLE_STATE = Fold(1, 5)
+"""One unit at a time and the whole state at once: the first read of a time step wants the last unit."""
+PARTS = Fold(3, 2)
+"""The last word of the state, which is read last, wants the last tile."""
 TENSORS = 3
 
 
@@ -30,6 +43,14 @@ class Hasty(recurrent.Recurrent):
         return super().waiting_steps - 1
 
 
+class HastyReset(recurrent.Recurrent):
+    """Reads the reset states a cycle before the last one is written."""
+
+    @property
+    def reset_waiting_steps(self):
+        return super().reset_waiting_steps - 1
+
+
 class Biased(recurrent.Recurrent):
     """One row's bias is a step of the pre-activation too large."""
 
@@ -39,11 +60,10 @@ class Biased(recurrent.Recurrent):
         return of_input + (np.arange(len(of_input)) == 3) * (1 << BIAS_GUARD_BITS), of_state
 
 
-def mismatches(kind):
+def mismatches(kind, cell, fold):
     """Return how many values of a kernel differ from the layer's, and how many transfers from the stepper's cycles."""
-    example = recurrent_example("faults", LSTM(input_size=3, hidden_size=5), 4, FORMATS, result=WIDE_HIDDEN)
-    # One unit at a time and the whole state at once: the first read of a time step wants the last unit.
-    spec = kind.of(example.layer, example.shapes, (UINT8,), WIDE_HIDDEN.quantization, (3,), fold=Fold(1, 5))
+    example = recurrent_example("faults", LAYERS[cell][0], 4, LAYERS[cell][1], result=WIDE_HIDDEN)
+    spec = kind.of(example.layer, example.shapes, (UINT8,), WIDE_HIDDEN.quantization, (3,), fold=fold)
     links = (Link((TOP, 0), (0, 0)), Link((0, 0), (TOP, 0)))
     run = stepper.step(ScheduleGraph(("k",), (spec.schedule,), links), TENSORS)
     (x,) = example.inputs(TENSORS, seed=2)
@@ -54,17 +74,27 @@ def mismatches(kind):
     drive = Drive(TENSORS, (sent,), always, always)
     seen = simulate(kernels.kernel(spec), Design(spec.kind, *ports), drive, limit_cycles=run.cycles + 100)
     (out,) = seen.outputs
-    expected = beats.pack(want, spec.outputs[0], sequence=True).reshape(-1, 1)
+    expected = beats.pack(want, spec.outputs[0], sequence=True).reshape(-1, spec.fold.pe)
     return int((out.values != expected).sum()), int((out.cycles != run.outputs[0].ravel()).sum())
 
 
-def test_a_correct_kernel_has_no_mismatch():
-    assert mismatches(recurrent.Recurrent) == (0, 0)
+@pytest.mark.parametrize("fold", [WHOLE_STATE, PARTS], ids=str)
+@pytest.mark.parametrize("cell", LAYERS)
+def test_a_correct_kernel_has_no_mismatch(cell, fold):
+    assert mismatches(recurrent.Recurrent, cell, fold) == (0, 0)
 
 
-@pytest.mark.parametrize("kind", [Hasty, Biased])
-def test_planted_faults_are_caught(kind):
-    values, _ = mismatches(kind)
+@pytest.mark.parametrize(
+    ("kind", "cell", "fold"),
+    [
+        *((Hasty, cell, fold) for cell in LAYERS for fold in (WHOLE_STATE, PARTS)),
+        *((HastyReset, "GRU, resets states", fold) for fold in (WHOLE_STATE, PARTS)),
+        *((Biased, cell, PARTS) for cell in LAYERS),
+    ],
+    ids=lambda v: v if isinstance(v, str) else getattr(v, "__name__", str(v)),
+)
+def test_planted_faults_are_caught(kind, cell, fold):
+    values, _ = mismatches(kind, cell, fold)
     assert values > 0
 
 

@@ -10,24 +10,19 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from accel.cell import BIAS_GUARD_BITS, CellFormats
 from accel.errors import InputError, ModelError, UnsupportedError
-from accel.fixedpoint import FixedPoint, Ints, Quantization, signed_bits
-from accel.intervals import Interval, accumulator_interval
+from accel.fixedpoint import FixedPoint, Quantization, signed_bits
 from accel.layers.base import Layer, Shape
-from accel.layers.gru import GRU
 from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.lstm import LSTM
 from accel.layers.rnn import RNN
 from accel.layers.window import Window
 from accel.schedule import pipeline
-from accel.schedule.base import FoldSpace, LayerKernel, Memory, Schedule, Stream
+from accel.schedule.base import Counts, FoldSpace, Memory, Schedule, Stream
 from accel.schedule.conv2d import Taps
 from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.recurrent_rows import RowKernel
 from accel.schedule.sliding import Sliding
-
-GATE_ORDER: dict[str, tuple[int, ...]] = {"RNN": (0,), "LSTM": (0, 3, 2, 1), "GRU": (0, 1, 2)}
-"""ONNX's gates in the order in which a unit's rows are served: the LSTM's output gate last, as it is used last."""
 
 _ROUNDED = pipeline.ROUND + pipeline.SATURATE
 
@@ -50,17 +45,37 @@ class RecurrentFoldSpace(FoldSpace):
 
 
 @dataclass(frozen=True, eq=False)
-class Recurrent(LayerKernel):
+class Positions:
+    """The positions of a tensor: the phases of its time steps, and the waits ahead of them.
+
+    Attributes
+    ----------
+    time, phase, steps : int64 arrays, shape (positions,)
+    waits : bool array, shape (positions,)
+        Its steps do nothing.
+    """
+
+    time: Counts
+    phase: Counts
+    steps: Counts
+    waits: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Recurrent(RowKernel):
     """A recurrent layer over a sequence, forward in time, its state cleared before every tensor.
 
-    The gate rows of ``pe`` units are computed together, a *tile*, over ``simd`` elements at a time: first of the input,
-    then of the hidden state, both ragged if need be. Step ``k`` of a tile is padding below ``padding_steps``, then
-    reads the input, then the state. The finished sums of a tile are served one row a cycle to one gate pipeline, so
-    a tile takes ``gates * pe`` steps at least. A unit's element-wise work overlaps the next tiles' products.
+    The gate rows of ``pe`` units are computed together, a tile of `RowKernel`. The finished sums of a tile are served
+    one row a cycle to one gate pipeline, so a tile takes as many steps as it has rows at least. A unit's element-wise
+    work overlaps the next tiles' products.
+
+    A GRU with ``linear_before_reset`` 0 has two dependent phases. Its tiles are of one gate each: in the first phase
+    the reset gates of all units, whose reset states are stored, and then the update gates, which cover the time until
+    the last reset state stands; in the second the candidates, which read the reset states.
 
     The pipeline never stalls, so a hidden state is there a fixed time after the step that completed it. A time step
-    therefore begins with `waiting_steps` steps that do nothing, as many as the last tile before needs to come out and
-    as the steps ahead of the first read of the state do not cover. (`Schedule.after` would say the same of results that
+    therefore begins with `waiting_steps` steps that do nothing, as many as the last tiles before need to come out and
+    as the steps ahead of the reads of their states do not cover. (`Schedule.after` would say the same of results that
     leave the kernel; these also need not leave it.)
 
     Attributes
@@ -78,8 +93,10 @@ class Recurrent(LayerKernel):
 
     Notes
     -----
-    The bound of a time step is ``tiles * tile_steps``; what it takes beyond is `waiting_steps`, the critical path of
-    the recurrence: products, gate pipeline, element-wise pipeline.
+    The bound of a time step is ``max(MACs / multipliers, critical path)``. The first is ``passes * tiles *
+    tile_steps``, ragged ends apart. The second is `critical_cycles`: from a state through products, gate pipeline and
+    element-wise pipeline to its successor, and with two phases through them twice, once to the reset states. What a
+    time step takes beyond its products are `waiting_steps` and `reset_waiting_steps`.
     """
 
     kind: ClassVar[str] = "recurrent"
@@ -105,8 +122,6 @@ class Recurrent(LayerKernel):
             return f"direction forward, not {layer.direction}"
         if layer.output not in (0, 1):
             return "one output, the sequence of hidden states or the last one"
-        if isinstance(layer, GRU) and not layer.linear_before_reset:
-            return "linear_before_reset 1, not 0"
         if isinstance(layer, LSTM) and (layer.has_peepholes or layer.input_forget):
             return f"no {'peepholes' if layer.has_peepholes else 'coupled gates'}"
         if not isinstance(layer, RNN) and any(a.name == "Relu" for a in layer.activations):
@@ -143,7 +158,7 @@ class Recurrent(LayerKernel):
         assert isinstance(layer, IntegerRecurrent)
         kernel = cls.of(layer, shapes, [Quantization(1.0)], Quantization(1.0), lanes)
         return RecurrentFoldSpace(
-            shapes[0][0], layer.hidden_size, layer.input_size + layer.hidden_size, macs=layer.gates, kernel=kernel
+            shapes[0][0], layer.hidden_size, layer.input_size + layer.hidden_size, macs=kernel.rows, kernel=kernel
         )
 
     @classmethod
@@ -157,68 +172,62 @@ class Recurrent(LayerKernel):
     def output_multiplication(self) -> Requantizer | None:
         return None
 
-    # Geometry
-
     @property
-    def cell(self) -> CellFormats:
-        """The formats of the cell."""
-        assert self.layer.cell is not None
-        return self.layer.cell
-
-    @property
-    def gates(self) -> int:
-        """Gate rows of a unit."""
-        return self.layer.gates
-
-    @property
-    def units(self) -> int:
-        """Hidden units."""
-        return self.layer.hidden_size
-
-    @property
-    def rows(self) -> int:
-        """Rows computed at once."""
-        return self.gates * self.fold.pe
-
-    @property
-    def tiles(self) -> int:
-        """Groups of ``pe`` units."""
-        return -(-self.units // self.fold.pe)
-
-    @property
-    def input_steps(self) -> int:
-        """Steps of a tile that read the input."""
-        return -(-self.layer.input_size // self.fold.simd)
-
-    @property
-    def state_steps(self) -> int:
-        """Steps of a tile that read the hidden state."""
-        return -(-self.units // self.fold.simd)
-
-    @property
-    def padding_steps(self) -> int:
-        """Steps of a tile that do nothing, so that its rows can be served."""
-        return max(0, self.rows - self.input_steps - self.state_steps)
-
-    @property
-    def tile_steps(self) -> int:
-        """Steps of a tile; the result period."""
-        return self.padding_steps + self.input_steps + self.state_steps
-
-    @property
-    def waiting_steps(self) -> int:
-        """Steps that begin every time step but the first, while the last hidden states of the one before come out.
+    def state_cycles(self) -> int:
+        """Cycles from the issue of a tile's last step until steps that read its last unit's new state may issue.
 
         A hidden state is written once it is known, ahead of the output's own stages; a step may be issued in that
         cycle, as its read ends in the next.
         """
-        known = self.latency - pipeline.QUEUE - _ROUNDED
-        return max(0, known - 1 - self.padding_steps - self.input_steps)
+        return self.latency - pipeline.QUEUE - _ROUNDED - 1
+
+    @property
+    def reset_cycles(self) -> int:
+        """The same for reset states; 0 where there are none."""
+        if not self.resets_states:
+            return 0
+        stages = list(self.stages)
+        to_gate = sum(self.stages[stage] for stage in stages[: stages.index("preactivation") + 1])
+        return to_gate + sum(self.reset_stages.values()) - 1
+
+    @property
+    def critical_cycles(self) -> int:
+        """Cycles from reading a hidden state to reading its successor, which a time step takes at any fold."""
+        return self.state_cycles + self.reset_cycles
+
+    @property
+    def waiting_steps(self) -> int:
+        """Steps that begin every time step but the first, while the last hidden states of the one before come out."""
+        return self._wait(self.state_cycles)
+
+    @property
+    def reset_waiting_steps(self) -> int:
+        """Steps that begin every second phase, while the last reset states come out behind the update gates' tiles."""
+        if not self.resets_states:
+            return 0
+        return self._wait(self.reset_cycles - self.tiles * self.tile_steps)
+
+    def _wait(self, cycles: int) -> int:
+        """Return what is to be waited for states that may be read ``cycles`` after the last tile was issued.
+
+        Every step reads a word of ``simd`` states, and those of earlier tiles and rows stand earlier.
+        """
+        word = np.arange(self.state_steps)
+        tile, place = np.divmod(np.minimum((word + 1) * self.fold.simd, self.units) - 1, self.fold.pe)
+        served_after = (self.fold.pe - 1 - place) * len(self.passes[0])
+        earlier = (self.tiles - 1 - tile) * self.tile_steps + served_after
+        return max(0, int((cycles - earlier - word).max()) - self.padding_steps - self.input_steps)
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """Passes of each phase of a time step; the states that a phase reads stand before it begins."""
+        return (len(self.passes) - 1, 1) if self.resets_states else (1,)
 
     @property
     def total_steps(self) -> int:
         """Steps of one tensor."""
-        return self.time_steps * self.tiles * self.tile_steps + (self.time_steps - 1) * self.waiting_steps
+        each = len(self.passes) * self.tiles * self.tile_steps + self.reset_waiting_steps
+        return self.time_steps * each + (self.time_steps - 1) * self.waiting_steps
 
     @property
     def is_last_only(self) -> bool:
@@ -236,105 +245,10 @@ class Recurrent(LayerKernel):
         element = np.arange(self.input_steps * self.fold.simd, dtype=np.int64).reshape(-1, self.fold.simd)
         return Taps(element // self.in_lanes, element % self.in_lanes, element * 0, element // self.layer.input_size)
 
-    # Constants and widths
-
-    @property
-    def row_order(self) -> Ints:
-        """ONNX's row for every row as it is served, shape (units * gates,): all rows of a unit together."""
-        order = np.array(GATE_ORDER[self.layer.op], np.int64)
-        return (order[None] * self.units + np.arange(self.units)[:, None]).ravel()
-
-    @cached_property
-    def weights(self) -> NDArray[np.int16]:
-        """Contents of the weight memory, shape (tiles * (input_steps + state_steps), rows, simd); zeros past ends."""
-        assert self.layer.weight is not None
-        assert self.layer.recurrence is not None
-        parts: list[NDArray[np.int16]] = []
-        for matrix, steps in ((self.layer.weight[0], self.input_steps), (self.layer.recurrence[0], self.state_steps)):
-            rows = matrix[self.row_order]
-            missing = self.tiles * self.rows - len(rows), steps * self.fold.simd - rows.shape[1]
-            padded = np.pad(rows, ((0, missing[0]), (0, missing[1])))
-            parts.append(padded.reshape(self.tiles, self.rows, steps, self.fold.simd).transpose(0, 2, 1, 3))
-        return np.concatenate(parts, axis=1).reshape(-1, self.rows, self.fold.simd)
-
-    @property
-    def weight_bits(self) -> int:
-        """The narrowest signed width of all weights."""
-        return signed_bits(int(self.weights.min()), int(self.weights.max()))
-
-    @property
-    def input_range(self) -> Interval:
-        """What a lane holds of the input after its zero point is subtracted; zero included."""
-        low, high = self.input.centered_range
-        return Interval(min(low, 0), max(high, 0))
-
-    @property
-    def element(self) -> Interval:
-        """What a multiplier is given: an element of the input or of the hidden state."""
-        x, h = self.input_range, self.cell.hidden
-        return Interval(min(x.low, h.low), max(x.high, h.high))
-
-    @cached_property
-    def sums(self) -> tuple[Interval, Interval]:
-        """Every partial sum over the input, and over the hidden state."""
-        assert self.layer.weight is not None
-        assert self.layer.recurrence is not None
-        x, h = self.input_range, self.cell.hidden
-        return (
-            accumulator_interval(self.layer.weight[0], None, x.low, x.high, partial=True),
-            accumulator_interval(self.layer.recurrence[0], None, h.low, h.high, partial=True),
-        )
-
-    @property
-    def accumulator_bits(self) -> int:
-        """Signed width of an accumulator, which serves both sums in turn."""
-        return max(interval.bits for interval in self.sums)
-
-    def _served(self, values: Ints) -> Ints:
-        """Return one value per row, in the order in which they are served; zeros past the last unit."""
-        return np.pad(values[self.row_order], (0, self.tiles * self.rows - len(self.row_order)))
-
-    @cached_property
-    def row_multipliers(self) -> tuple[Ints, Ints]:
-        """Multipliers of the two sums of every row, in the order of service."""
-        of_input, of_state = self.layer.multipliers[0]
-        return self._served(of_input), self._served(of_state)
-
-    @cached_property
-    def row_addends(self) -> tuple[Ints, Ints]:
-        """Biases of the two sums of every row, in the order of service, without their `addend_shift` low zeros."""
-        of_input, of_state = self.layer.addends[0] >> self.addend_shift
-        return self._served(of_input), self._served(of_state)
-
-    @property
-    def addend_shift(self) -> int:
-        """Low bits that are zero in every bias at the products' scale."""
-        assert self.layer.requantize is not None
-        return max(0, self.layer.requantize.shift - BIAS_GUARD_BITS)
-
-    @property
-    def multiplier_bits(self) -> int:
-        """Unsigned width of the multipliers."""
-        return max(1, int(self.layer.multipliers.max()).bit_length())
-
-    @cached_property
-    def totals(self) -> tuple[Interval, Interval]:
-        """Every multiplied sum with its bias: over the input, and over the hidden state."""
-        found: list[Interval] = []
-        for interval, multipliers, addends in zip(
-            self.sums, self.layer.multipliers[0], self.layer.addends[0], strict=True
-        ):
-            largest = int(multipliers.max())
-            low = min(interval.low * largest, 0) + min(int(addends.min()), 0)
-            found.append(Interval(low, max(interval.high * largest, 0) + max(int(addends.max()), 0)))
-        return found[0], found[1]
-
     @property
     def output(self) -> FixedPoint:
         """The format of what leaves."""
         return self.layer.outputs[self.layer.output or 0]
-
-    # What every kernel states
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
@@ -374,12 +288,22 @@ class Recurrent(LayerKernel):
         product = pipeline.MULTIPLY + pipeline.ADD + _ROUNDED
         if self.layer.op == "RNN":
             return {"activation": pipeline.CURVE, "state": _ROUNDED}
+        if self.resets_states:
+            return {"activation": pipeline.CURVE, "state": product}
         if self.layer.op == "GRU":
             return {"gates": pipeline.CURVE - 1, "reset": product, "activation": pipeline.CURVE, "state": product}
         return {
             "activation": pipeline.CURVE, "cell": product, "cell preactivation": _ROUNDED,
             "cell activation": pipeline.CURVE, "state": pipeline.MULTIPLY + _ROUNDED,
         }  # fmt: skip
+
+    @property
+    def reset_stages(self) -> Mapping[str, int]:
+        """Cycles from a unit's pre-activation of the reset gate to its reset hidden state, where that is stored.
+
+        As many as `cell_stages` has: the first reset state of a tensor comes after the last hidden state before it.
+        """
+        return {"activation": pipeline.CURVE, "reset": pipeline.MULTIPLY + pipeline.ADD + _ROUNDED}
 
     @property
     def latency(self) -> int:
@@ -392,10 +316,18 @@ class Recurrent(LayerKernel):
         return pipeline.queue_slots(self.latency, self.tile_steps)
 
     @cached_property
-    def waits(self) -> NDArray[np.bool_]:
-        """Whether each position of a tensor is one that does nothing, shape (positions,)."""
-        each = [True, False] if self.waiting_steps else [False]
-        return np.array((each * self.time_steps)[len(each) - 1 :], np.bool_)
+    def positions(self) -> Positions:
+        """What each position of a tensor is."""
+        one: list[tuple[int, int, bool]] = []
+        for phase, (wait, passes) in enumerate(
+            zip((self.waiting_steps, self.reset_waiting_steps), self.phases, strict=False)
+        ):
+            one += [(phase, wait, True)] if wait else []
+            one.append((phase, passes * self.tiles * self.tile_steps, False))
+        # Nothing is waited for before the first time step, whose state is cleared.
+        phase, steps, waits = np.tile(np.array(one, np.int64), (self.time_steps, 1))[int(one[0][2]) :].T
+        time = np.repeat(np.arange(self.time_steps), len(one))[int(one[0][2]) :]
+        return Positions(time, phase, steps, waits.astype(np.bool_))
 
     @property
     def schedule(self) -> Schedule:
@@ -403,16 +335,17 @@ class Recurrent(LayerKernel):
 
     @cached_property
     def _schedule(self) -> Schedule:
-        waits = self.waits
-        time = np.cumsum(~waits)  # time steps begun, this one included
+        at = self.positions
         beats = self.sliding.beats_per_pixel
-        emits = ~waits & ((time == self.time_steps) | (not self.is_last_only))
+        last = ~at.waits & (at.phase == len(self.phases) - 1)
+        emits = last & ((at.time == self.time_steps - 1) | (not self.is_last_only))
+        begun = at.time + (~at.waits | (at.phase > 0))  # time steps whose input is read, this one included
         return Schedule(
-            steps=np.where(waits, self.waiting_steps, self.tiles * self.tile_steps),
+            steps=at.steps,
             period=np.where(emits, self.tile_steps, 0),
-            need=(time * beats - 1)[None],
-            free=(time * beats)[None],
-            after=np.zeros(len(waits), np.int64),
+            need=(begun * beats - 1)[None],
+            free=((at.time + last) * beats)[None],
+            after=np.zeros(len(at.time), np.int64),
             beats=(self.sliding.beats,),
             capacity=(self.capacity,),
             slots=(self.slots,),
@@ -427,7 +360,9 @@ class Recurrent(LayerKernel):
         word = max(form.bits for form in cell.activations) * (1 + cell.interpolate)
         tables = len([c for c in self.layer.curves if c is not None])
         kept = {"RNN": None, "LSTM": cell.state, "GRU": cell.hidden}[self.layer.op]
-        state = () if kept is None else (Memory("unit state", self.tiles * self.fold.pe, kept.bits),)
+        depth = self.tiles * self.fold.pe
+        state = () if kept is None else (Memory("unit state", depth, kept.bits),)
+        updates = (Memory("update gates", depth, cell.activations[0].bits),) if self.resets_states else ()
         return (
             Memory("weights", len(self.weights), self.rows * simd * self.weight_bits, initialised=True),
             Memory("input", self.capacity, self.in_lanes * self.input_range.bits, copies=len(self.taps.groups)),
@@ -436,6 +371,7 @@ class Recurrent(LayerKernel):
             Memory("output", self.slots, self.fold.pe * self.output.bits, clocked=False),
             *(Memory(f"table {i}", 1 << cell.index_bits, word, initialised=True) for i in range(tables)),
             *state,
+            *updates,
         )
 
     @property

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
 from accel.schedule import pipeline, recurrent
-from hdl.cells import hidden_state
+from hdl.cells import states_of
 from hdl.delay import cyclic, delayed
 from hdl.fixed import fitted, form_shape
 from hdl.gates import GatePipeline
@@ -24,8 +24,9 @@ from hdl.window_buffer import Reads, WindowBuffer
 class Recurrent(Kernel):
     """A recurrent layer as `accel.schedule.recurrent.Recurrent` lays it out.
 
-    Hidden states are held twice: those of the time step before are read while those of this one are written. The state
-    is cleared by reading zeros in a tensor's first time step.
+    States are held twice: what the phase at hand reads, and what is written meanwhile for the next: the hidden states
+    of a time step or, between a GRU's two phases, reset ones. The state is cleared by reading zeros in a tensor's first
+    phase.
     """
 
     kind = recurrent.Recurrent.kind
@@ -35,9 +36,11 @@ class Recurrent(Kernel):
         m = Module()
         spec = self.spec
         buffer = self._buffer(m)
-        time = np.cumsum(~spec.waits) - ~spec.waits
-        columns = {name: column[time.clip(0, spec.time_steps - 1)] for name, column in buffer.position_columns.items()}
-        own = {"waits": spec.waits.astype(np.int64), "first": (time == 0).astype(np.int64)}
+        at = spec.positions
+        columns = {name: column[at.time] for name, column in buffer.position_columns.items()}
+        own = {"waits": at.waits.astype(np.int64), "first": ((at.time == 0) & (at.phase == 0)).astype(np.int64)}
+        if len(spec.phases) > 1:
+            own["moves_on"] = (at.phase == len(spec.phases) - 1).astype(np.int64)
         m.submodules.sequencer = sequencer = Sequencer(spec.schedule, columns | own)
         m.submodules.queue = queue = OutputQueue(self.output_0.p.shape(), spec.slots)
         wiring.connect(m, queue.output, wiring.flipped(self.output_0))
@@ -58,7 +61,7 @@ class Recurrent(Kernel):
             buffer.moved.eq(sequencer.moved[0]),
             buffer.beat.eq(self.input_0.payload),
             buffer.issue.eq(works & word.reads_input),
-            buffer.leave.eq(leaves),
+            buffer.leave.eq(leaves & sequencer.position.moves_on if "moves_on" in own else leaves),
             *(buffer.position[name].eq(sequencer.position[name]) for name in columns),
         ]
         states, write_state = self._hidden(m, works & word.reads_state, leaves, sequencer.position.first)
@@ -79,9 +82,9 @@ class Recurrent(Kernel):
             gates.load_inputs.eq(delayed(m, works & word.ends_input, summed, "summed_inputs")),
             gates.load.eq(delayed(m, works & word.ends_tile, summed, "summed")),
         ]
-        value, done = hidden_state(m, spec, gates)
-        write_state(value, done)
-        self._offer(m, value, done, queue)
+        hidden, reset = states_of(m, spec, gates)
+        write_state(hidden, reset)
+        self._offer(m, *hidden, queue)
         return m
 
     def _buffer(self, m: Module) -> WindowBuffer:
@@ -133,7 +136,10 @@ class Recurrent(Kernel):
             elements.append(element)
             ports.append(memory.write_port())
 
-        def write(value, done):
+        def write(hidden, reset):
+            value, done = hidden
+            if reset is not None:  # the two never come in one cycle, and take turns, all units each
+                value, done = Mux(reset.done, reset.value, value), reset.done | done
             unit = np.arange(spec.tiles * spec.fold.pe, dtype=np.int64)
             live = unit < spec.units
             places = {"lane": unit % simd, "word": np.where(live, unit // simd, 0), "live": live.astype(np.int64)}

@@ -1,0 +1,181 @@
+"""The gate rows of a recurrent kernel: which are computed together, in which order, and the integers they need."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel.cell import BIAS_GUARD_BITS, CellFormats
+from accel.fixedpoint import Ints, Quantization, signed_bits
+from accel.intervals import Interval, accumulator_interval
+from accel.layers.gru import GRU
+from accel.layers.integer_recurrent import IntegerRecurrent
+from accel.schedule.base import LayerKernel
+
+_UNIT_BY_UNIT: dict[str, tuple[int, ...]] = {"RNN": (0,), "LSTM": (0, 3, 2, 1), "GRU": (0, 1, 2)}
+"""ONNX's gates in the order in which a unit's rows are served: the LSTM's output gate last, as it is used last."""
+_GATE_BY_GATE = ((1,), (0,), (2,))
+"""A GRU's whose candidates read reset states: every unit's reset gate first, so that the update gates cover the time
+until the last reset state stands."""
+
+
+class RowKernel(LayerKernel):
+    """The rows of a recurrent kernel.
+
+    A *tile* is the rows of one group of a unit's gates, for ``pe`` units, computed together over ``simd`` elements at a
+    time: first of the input, then of the hidden state, both ragged if need be. Step ``k`` of a tile is padding below
+    `padding_steps`, then reads the input, then the state. A *pass* is the tiles of all units for one group of gates.
+    """
+
+    layer: IntegerRecurrent
+    input: Quantization
+
+    @property
+    def cell(self) -> CellFormats:
+        """The formats of the cell."""
+        assert self.layer.cell is not None
+        return self.layer.cell
+
+    @property
+    def resets_states(self) -> bool:
+        """Whether the last pass of a time step reads hidden states that the first one's gates have reset."""
+        return isinstance(self.layer, GRU) and not self.layer.linear_before_reset
+
+    @property
+    def passes(self) -> tuple[tuple[int, ...], ...]:
+        """ONNX's gates whose rows are computed together, group by group in the order of the passes."""
+        return _GATE_BY_GATE if self.resets_states else (_UNIT_BY_UNIT[self.layer.op],)
+
+    @property
+    def gates(self) -> int:
+        """Gate rows of a unit."""
+        return self.layer.gates
+
+    @property
+    def units(self) -> int:
+        """Hidden units."""
+        return self.layer.hidden_size
+
+    @property
+    def rows(self) -> int:
+        """Rows computed at once."""
+        return len(self.passes[0]) * self.fold.pe
+
+    @property
+    def tiles(self) -> int:
+        """Groups of ``pe`` units; tiles of a pass."""
+        return -(-self.units // self.fold.pe)
+
+    @property
+    def input_steps(self) -> int:
+        """Steps of a tile that read the input."""
+        return -(-self.layer.input_size // self.fold.simd)
+
+    @property
+    def state_steps(self) -> int:
+        """Steps of a tile that read the hidden state."""
+        return -(-self.units // self.fold.simd)
+
+    @property
+    def padding_steps(self) -> int:
+        """Steps of a tile that do nothing, so that its rows can be served."""
+        return max(0, self.rows - self.input_steps - self.state_steps)
+
+    @property
+    def tile_steps(self) -> int:
+        """Steps of a tile; the result period."""
+        return self.padding_steps + self.input_steps + self.state_steps
+
+    @cached_property
+    def row_order(self) -> Ints:
+        """ONNX's row for every row as it is served, pass by pass, unit by unit; -1 past the last unit."""
+        unit = np.arange(self.tiles * self.fold.pe)[:, None]
+        order = [np.where(unit < self.units, np.array(gates)[None] * self.units + unit, -1) for gates in self.passes]
+        return np.concatenate([rows.ravel() for rows in order]).astype(np.int64)
+
+    def _served(self, values: Ints) -> Ints:
+        """Return what there is for each row, in the order in which they are served; zeros past the last unit."""
+        live = (self.row_order >= 0).reshape(-1, *[1] * (values.ndim - 1))
+        return np.where(live, values[self.row_order], 0)
+
+    @cached_property
+    def weights(self) -> NDArray[np.int16]:
+        """Contents of the weight memory: all tiles' steps that read, shape (steps, rows, simd); zeros past ends."""
+        assert self.layer.weight is not None
+        assert self.layer.recurrence is not None
+        parts: list[NDArray[np.int16]] = []
+        for matrix, steps in ((self.layer.weight[0], self.input_steps), (self.layer.recurrence[0], self.state_steps)):
+            rows = self._served(matrix)
+            padded = np.pad(rows, ((0, 0), (0, steps * self.fold.simd - rows.shape[1]))).astype(np.int16)
+            parts.append(padded.reshape(-1, self.rows, steps, self.fold.simd).transpose(0, 2, 1, 3))
+        return np.concatenate(parts, axis=1).reshape(-1, self.rows, self.fold.simd)
+
+    @property
+    def weight_bits(self) -> int:
+        """The narrowest signed width of all weights."""
+        return signed_bits(int(self.weights.min()), int(self.weights.max()))
+
+    @property
+    def input_range(self) -> Interval:
+        """What a lane holds of the input after its zero point is subtracted; zero included."""
+        low, high = self.input.centered_range
+        return Interval(min(low, 0), max(high, 0))
+
+    @property
+    def element(self) -> Interval:
+        """What a multiplier is given: an element of the input or of the hidden state."""
+        x, h = self.input_range, self.cell.hidden
+        return Interval(min(x.low, h.low), max(x.high, h.high))
+
+    @cached_property
+    def sums(self) -> tuple[Interval, Interval]:
+        """Every partial sum over the input, and over the hidden state."""
+        assert self.layer.weight is not None
+        assert self.layer.recurrence is not None
+        x, h = self.input_range, self.cell.hidden
+        return (
+            accumulator_interval(self.layer.weight[0], None, x.low, x.high, partial=True),
+            accumulator_interval(self.layer.recurrence[0], None, h.low, h.high, partial=True),
+        )
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Signed width of an accumulator, which serves both sums in turn."""
+        return max(interval.bits for interval in self.sums)
+
+    @cached_property
+    def row_multipliers(self) -> tuple[Ints, Ints]:
+        """Multipliers of the two sums of every row, in the order of service."""
+        of_input, of_state = self.layer.multipliers[0]
+        return self._served(of_input), self._served(of_state)
+
+    @cached_property
+    def row_addends(self) -> tuple[Ints, Ints]:
+        """Biases of the two sums of every row, in the order of service, without their `addend_shift` low zeros."""
+        of_input, of_state = self.layer.addends[0] >> self.addend_shift
+        return self._served(of_input), self._served(of_state)
+
+    @property
+    def addend_shift(self) -> int:
+        """Low bits that are zero in every bias at the products' scale."""
+        assert self.layer.requantize is not None
+        return max(0, self.layer.requantize.shift - BIAS_GUARD_BITS)
+
+    @property
+    def multiplier_bits(self) -> int:
+        """Unsigned width of the multipliers."""
+        return max(1, int(self.layer.multipliers.max()).bit_length())
+
+    @cached_property
+    def totals(self) -> tuple[Interval, Interval]:
+        """Every multiplied sum with its bias: over the input, and over the hidden state."""
+        found: list[Interval] = []
+        for interval, multipliers, addends in zip(
+            self.sums, self.layer.multipliers[0], self.layer.addends[0], strict=True
+        ):
+            largest = int(multipliers.max())
+            low = min(interval.low * largest, 0) + min(int(addends.min()), 0)
+            found.append(Interval(low, max(interval.high * largest, 0) + max(int(addends.max()), 0)))
+        return found[0], found[1]

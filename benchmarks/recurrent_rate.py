@@ -1,0 +1,84 @@
+"""Cycles a time step of every recurrent cell, beside the bound: ``python -m benchmarks.recurrent_rate``.
+
+The interval of tensors of 12 time steps by the stepper, divided by them, at the best fold of so many multipliers.
+"""
+
+from __future__ import annotations
+
+from accel import stepper
+from accel.cell import CellFormats
+from accel.layers.arithmetic import UINT8
+from accel.layers.gru import GRU
+from accel.layers.integer_recurrent import IntegerRecurrent
+from accel.layers.lstm import LSTM
+from accel.layers.recurrent_examples import GATE, HIDDEN, PREACTIVATION, STATE, recurrent_example
+from accel.layers.rnn import RNN
+from accel.schedule.fold import Fold
+from accel.schedule.graph import TOP, Link, ScheduleGraph
+from accel.schedule.recurrent import Recurrent
+
+STEPS = 12
+UNITS = (32, 64, 128, 256)
+MULTIPLIERS = (8, 64)
+
+
+def cells(inputs: int, units: int) -> dict[str, IntegerRecurrent]:
+    """Return every cell of a size, by name."""
+    sizes = {"input_size": inputs, "hidden_size": units}
+    return {
+        "LSTM": LSTM(**sizes),
+        "GRU, `linear_before_reset` 1": GRU(**sizes, linear_before_reset=True),
+        "GRU, `linear_before_reset` 0": GRU(**sizes),
+        "RNN": RNN(**sizes),
+    }
+
+
+def placed(layer: IntegerRecurrent, fold: Fold) -> Recurrent:
+    """Return the kernel of a cell with random integers."""
+    gates = {"LSTM": (GATE,) * 3, "GRU": (GATE,) * 2, "RNN": (HIDDEN,)}[layer.op]
+    formats = CellFormats(
+        preactivation=PREACTIVATION, activations=gates, hidden=HIDDEN, index_bits=8,
+        state=STATE if layer.op == "LSTM" else None,
+    )  # fmt: skip
+    example = recurrent_example("placed", layer, STEPS, formats)
+    return Recurrent.of(example.layer, example.shapes, (UINT8,), HIDDEN.quantization, (1,), fold=fold)
+
+
+def best(layer: IntegerRecurrent, multipliers: int) -> Recurrent:
+    """Return the kernel that takes the fewest steps on at most so many multipliers."""
+    rows = placed(layer, Fold(1, 1)).rows
+    folds = [Fold(pe, multipliers // (rows * pe)) for pe in range(1, multipliers // rows + 1)]
+    kernels = [placed(layer, fold) for fold in folds if fold.pe <= layer.hidden_size]
+    return min(kernels, key=lambda k: k.total_steps)
+
+
+def step_cycles(kernel: Recurrent) -> float:
+    """Return the cycles a time step takes."""
+    links = (Link((TOP, 0), (0, 0)), Link((0, 0), (TOP, 0)))
+    return stepper.step(ScheduleGraph(("k",), (kernel.schedule,), links), 8).interval_cycles / STEPS
+
+
+def row(name: str, inputs: int, units: int, multipliers: int) -> str:
+    """Return a row of the table."""
+    layer = cells(inputs, units)[name]
+    kernel = best(layer, multipliers)
+    used = kernel.multipliers["mac"][0]
+    bound = max(layer.gates * units * (inputs + units) / used, kernel.critical_cycles)
+    cycles = step_cycles(kernel)
+    fold = f"{kernel.fold.pe} x {kernel.fold.simd}"
+    return f"| {name} | {inputs}, {units} | {used} | {fold} | {bound:,.0f} | {cycles:,.0f} | {cycles / bound:.2f} |"
+
+
+def main() -> None:
+    """Print the table."""
+    print("| cell | inputs, units | MAC multipliers | pe x simd | bound | cycles a step | ratio |")
+    print("|---|---|---:|---:|---:|---:|---:|")
+    print(row("LSTM", 6, 20, 8))
+    for name in cells(1, 1):
+        for multipliers in MULTIPLIERS:
+            for units in UNITS:
+                print(row(name, units, units, multipliers))
+
+
+if __name__ == "__main__":
+    main()
