@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper, numpy_helper
 
+import accel
 from accel import shipped
 from accel.errors import InputError, ModelError
 from accel.quantize import METADATA_KEY, accuracy, quantize
@@ -414,11 +415,27 @@ def test_quantised_model_is_refused(tmp_path):
         quantize(shipped.path("mlp_qdq"), GOOD, output_path=tmp_path / "q.onnx")
 
 
-def test_old_opset_is_refused(tmp_path):
-    model = parsed("net (float[b,3] x) => (float[b,3] y) { y = Relu(x) }")
-    model.opset_import[0].version = 12
-    with pytest.raises(ModelError, match="must use ONNX opset 13 or newer, not 12"):
+def test_an_old_opset_is_raised_and_a_very_old_one_refused(tmp_path):
+    model = parsed("net (float[b,3] x) => (float[b,5] y) { y = Gemm(x, w, c) }", w=normal(3, 5), c=normal(5))
+    for version in (7, 12):
+        model.opset_import[0].version = version
+        quantize(saved(model, tmp_path), {"x": normal(9, 3)}, output_path=tmp_path / "q.onnx")
+        assert onnx.load(tmp_path / "q.onnx").opset_import[0].version == 13
+    model.opset_import[0].version = 6
+    with pytest.raises(ModelError, match="must use ONNX opset 7 or newer, not 6"):
         quantize(saved(model, tmp_path), {"x": normal(2, 3)}, output_path=tmp_path / "q.onnx")
+
+
+def test_open_dimensions_are_fixed(tmp_path):
+    text = "net (float[b,2,width] x) => (float[b,3,k] y) { y = Conv<kernel_shape = [3]>(x, w) }"
+    model, data = parsed(text, w=normal(3, 2, 3)), {"x": normal(4, 2, 8)}
+    quantize(saved(model, tmp_path), data, output_path=tmp_path / "q.onnx", dims={"width": 8})
+    quantised = accel.load(tmp_path / "q.onnx")
+    assert quantised.tensors["x"].shape == (2, 8)
+    assert quantised.is_integer
+    with pytest.raises(InputError, match="no dimension 'depth'"):
+        quantize(saved(model, tmp_path), data, output_path=tmp_path / "r.onnx", dims={"depth": 8})
+    assert not (tmp_path / "r.onnx").exists()
 
 
 def test_files_are_refused(tmp_path):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from accel.app.options import Dims
+
 commands = typer.Typer()
 
 _Labels = Annotated[
@@ -42,9 +44,11 @@ def quantize(
     weight_bits: Annotated[int, typer.Option("--weight-bits", help="2 to 8.")] = 8,
     activation_bits: Annotated[int, typer.Option("--activation-bits", help="2 to 8.")] = 8,
     hidden_bits: Annotated[int, typer.Option("--hidden-bits", help="8 or 16, of recurrent cells.")] = 8,
+    dims: Dims = None,
 ) -> None:
     """Make an integer model of a float one."""
     from accel.app import integers
+    from accel.loading import parse_dims
 
     result = integers.quantize(
         model,
@@ -55,5 +59,6 @@ def quantize(
         weight_bits=weight_bits,
         activation_bits=activation_bits,
         hidden_bits=hidden_bits,
+        dims=parse_dims(dims or ()),
     )
     print(result)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from accel.app.options import Dims
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -17,9 +19,6 @@ commands = typer.Typer()
 
 _Json = Annotated[str | None, typer.Option("--json", metavar="F", help="Write JSON to F; - prints it.")]
 _Markdown = Annotated[str | None, typer.Option("--md", metavar="F", help="Write Markdown to F; - prints it.")]
-_Dims = Annotated[
-    list[str] | None, typer.Option("--dim", metavar="D=N", help="Size of a dimension that an .onnx file leaves open.")
-]
 _Training = Annotated[bool, typer.Option("--training", help="Price one training step instead of inference.")]
 _NETWORK = "A zoo name or a path to an .onnx file."
 _MACHINE = "A name, a preset, FILE.toml or FILE.py."
@@ -28,7 +27,7 @@ _MACHINE = "A name, a preset, FILE.toml or FILE.py."
 @commands.command()
 def networks(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=_NETWORK)] = None,
-    dims: _Dims = None,
+    dims: Dims = None,
     markdown: _Markdown = None,
 ) -> None:
     """List the networks of the zoo, or the layers of one."""
@@ -73,7 +72,7 @@ def simulate(
     batch: Annotated[int, typer.Option("--batch", metavar="N", help="Samples at once.")] = 1,
     training: _Training = False,
     fidelity: Annotated[str, typer.Option("--fidelity", help="closed or tile.")] = "closed",
-    dims: _Dims = None,
+    dims: Dims = None,
     trace: Annotated[
         str | None, typer.Option("--trace", metavar="F", help="Write a timeline for Perfetto or chrome://tracing to F.")
     ] = None,
@@ -113,7 +112,7 @@ def compare(
         str | None, typer.Option("--baseline", metavar="M", help="Measure the others against this machine.")
     ] = None,
     training: _Training = False,
-    dims: _Dims = None,
+    dims: Dims = None,
     html: Annotated[str | None, typer.Option("--html", metavar="F", help="Write one self-contained page.")] = None,
     markdown: _Markdown = None,
     csv: Annotated[str | None, typer.Option("--csv", metavar="F", help="Write CSV to F; - prints it.")] = None,

@@ -114,6 +114,7 @@ def quantize(
     weight_bits: int = 8,
     activation_bits: int = 8,
     hidden_bits: int = 8,
+    dims: Mapping[str, int] | None = None,
 ) -> QuantizeResult:
     """Quantise a float model; with labels, measure both models on the inputs that belong to them.
 
@@ -129,7 +130,7 @@ def quantize(
     calibration = tensors.read_npz(calibration_path)
     inputs, labels = {}, None
     if labels_path is not None:
-        network = load(source)
+        network = load(source, dims=dims)
         inputs = tensors.read_inputs(network, calibration_path if input_path is None else input_path)
         labels = tensors.read_labels(labels_path, tensors.samples(network, inputs))
     quantize_model(
@@ -139,10 +140,11 @@ def quantize(
         activation_bits=activation_bits,
         hidden_bits=hidden_bits,
         output_path=output_path,
+        dims=dims,
     )
     of_float, of_integer = None, None
     if labels is not None:
-        of_float = measure(load(source), inputs, labels)
+        of_float = measure(load(source, dims=dims), inputs, labels)
         of_integer = measure(load(output_path), inputs, labels)
     return QuantizeResult(output_path, weight_bits, activation_bits, of_float, of_integer)
 

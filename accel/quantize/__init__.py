@@ -79,13 +79,14 @@ def quantize(
     activation_bits: int = 8,
     hidden_bits: int = 8,
     output_path: str | Path,
+    dims: Mapping[str, int] | None = None,
 ) -> QuantizeResult:
     """Quantise a float ONNX model, feed-forward or recurrent, and write it as a QDQ model.
 
     Parameters
     ----------
     model_path : path
-        A float32 model, opset 13 or newer.
+        A float32 model, opset 7 or newer; one below 13 is raised to 13.
     calibration : mapping of str to ndarray
         One float32 array per graph input, under its name, any number of samples on its batch axis.
     weight_bits, activation_bits : int
@@ -94,6 +95,8 @@ def quantize(
         Width of the hidden state of recurrent cells, 8 or 16.
     output_path : path
         Where the integer model goes.
+    dims : mapping of str to int, optional
+        Sizes for dimensions the model leaves open, as `accel.load` takes them; the integer model has them fixed.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def quantize(
     _check_width("activation_bits", activation_bits)
     if hidden_bits not in HIDDEN_BITS:
         raise InputError(f"hidden_bits must be {' or '.join(map(str, HIDDEN_BITS))}, not {hidden_bits!r}")
-    model = prepare(Path(model_path))
+    model = prepare(Path(model_path), dims or {})
     recurrent = [node for node in model.graph.node if node.op_type in RECURRENT]
     if recurrent and weight_bits < LEAST_RECURRENT_BITS:
         raise InputError(f"weight_bits of a recurrent model must be {LEAST_RECURRENT_BITS} to 8, not {weight_bits}")

@@ -10,7 +10,8 @@ from onnx import TensorProto, numpy_helper
 from accel.errors import ModelError, shown
 from accel.quantize.graphs import described, initializers, opset, real_inputs
 
-OLDEST_OPSET = 13
+OLDEST_OPSET = 7
+"""Older models are refused."""
 
 KEEPS_SCALE = frozenset(
     {"MaxPool", "AveragePool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Slice", "Gather"}

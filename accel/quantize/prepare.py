@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,29 +11,44 @@ import onnx
 from onnx import numpy_helper
 
 from accel.errors import InputError, ModelError, shown
+from accel.onnx_import.batch import batch_axes, bound_shapes
+from accel.onnx_import.graph import graph_of
+from accel.onnx_import.reading import read
 from accel.quantize.accepted import KEEPS_SCALE, WEIGHTED, refuse_at_sight, refuse_what_did_not_fold
 from accel.quantize.batch_norm import absorb_batch_norms
-from accel.quantize.graphs import initializers, opset, reader_counts, reason, replace_nodes
+from accel.quantize.graphs import initializers, opset, reader_counts, real_inputs, reason, replace_nodes
 from accel.quantize.ranges import Floats
-from accel.quantize.runtime import check, load, write_folded
+from accel.quantize.runtime import check, load, raised, write_folded
 from accel.quantize.time_major import put_time_first
 
 _HARD_SWISH_OPSET = 14
+_QDQ_OPSET = 13
+"""The first whose QuantizeLinear takes a scale per channel; what is older is raised to it."""
 
 
-def prepare(path: Path) -> onnx.ModelProto:
+def prepare(path: Path, dims: Mapping[str, int]) -> onnx.ModelProto:
     """Return the model with constants and batch normalisation folded and every ReLU next to the op it saturates.
+
+    Parameters
+    ----------
+    path : Path
+    dims : mapping of str to int
+        Sizes for dimensions the model leaves open, as `accel.load` takes them; they are fixed in what is returned.
 
     Raises
     ------
     InputError
-        If there is no such file.
+        If there is no such file, or no such dimension.
     ModelError
         If it is not a float model made of operators that have an integer form.
     """
     model = _load(path)
-    known = set(initializers(model.graph))
     refuse_at_sight(model)
+    if dims:
+        _fix_dims(model, dims)
+    if opset(model) < _QDQ_OPSET:
+        model = _raised(model)
+    known = set(initializers(model.graph))
     put_time_first(model.graph)
     model = _fold(model)
     absorb_batch_norms(model.graph)
@@ -57,6 +73,25 @@ def _load(path: Path) -> onnx.ModelProto:
     except Exception as error:  # protobuf's and the checker's own exception types share no base class
         raise ModelError(f"model {shown(path)} is not a valid ONNX model: {reason(error)}") from error
     return model
+
+
+def _fix_dims(model: onnx.ModelProto, dims: Mapping[str, int]) -> None:
+    graph = graph_of(read(model))
+    axes = batch_axes(graph)
+    shapes, _, _ = bound_shapes(graph, axes, dims)
+    for value in real_inputs(model.graph):
+        for axis, (dim, size) in enumerate(zip(value.type.tensor_type.shape.dim, shapes[value.name], strict=True)):
+            if axis != axes[value.name]:
+                dim.dim_value = size
+
+
+def _raised(model: onnx.ModelProto) -> onnx.ModelProto:
+    try:
+        return raised(model, _QDQ_OPSET)
+    except Exception as error:  # onnx's converter raises whatever it meets
+        raise ModelError(
+            f"model of ONNX opset {opset(model)} cannot be raised to {_QDQ_OPSET}: {reason(error)}"
+        ) from error
 
 
 def _fold(model: onnx.ModelProto) -> onnx.ModelProto:

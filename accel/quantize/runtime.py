@@ -14,6 +14,7 @@ import onnx
 from accel.errors import ToolError
 
 _ONNX: Any = onnx
+_CONVERTER: Any = importlib.import_module("onnx.version_converter")
 try:
     _ORT: Any = importlib.import_module("onnxruntime")
 except ModuleNotFoundError:
@@ -62,3 +63,8 @@ def save(model: onnx.ModelProto, path: Path) -> None:
 def check(model: onnx.ModelProto) -> None:
     """Raise onnx's own error if the model is not valid ONNX."""
     _ONNX.checker.check_model(model)
+
+
+def raised(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """Return the model in a newer version of ONNX's operators; raise onnx's own error if it knows no way."""
+    return _CONVERTER.convert_version(model, opset)

@@ -49,5 +49,5 @@ def for_layer(layer: Layer) -> type[LayerKernel]:
             refusals.append(f"kernel {kernel.kind} supports {refusal}")
     if refusals:
         raise UnsupportedError("; ".join(refusals), op=layer.op)
-    known = ", ".join(sorted(op for k in kernels for op in k.ops))
+    known = ", ".join(sorted({op for k in kernels for op in k.ops}))
     raise UnsupportedError(f"no kernel computes {shown(layer.op)}; there are kernels for {known}", op=layer.op)
