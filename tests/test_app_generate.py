@@ -10,7 +10,16 @@ from accel.app import cli, generate, manifest
 from accel.errors import AccelError, CapacityError, InputError
 from accel.plan.folds import PartialFold
 
-DESIGN_FILES = {"network.onnx", "plan.json", "accel_core.v", "accel_shell.v", "manifest.json", "README.md"}
+DESIGN_FILES = {
+    "network.onnx",
+    "plan.json",
+    "accel_core.v",
+    "accel_shell.v",
+    "accel_axi.v",
+    "accel_axi.h",
+    "manifest.json",
+    "README.md",
+}
 
 
 def run_cli(*arguments):
@@ -59,7 +68,7 @@ def test_equal_designs_have_equal_bytes_and_replace_one_another(made, tmp_path):
 
 
 def test_no_name_of_the_model_reaches_the_verilog(made):
-    verilog = (made.folder / "accel_core.v").read_text() + (made.folder / "accel_shell.v").read_text()
+    verilog = "".join(path.read_text() for path in made.folder.glob("*.v"))
     for node in accel.load(shipped.path("mlp_qdq")):
         assert not re.search(rf"\b{node.name}\b", verilog)
 

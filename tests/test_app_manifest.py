@@ -17,7 +17,7 @@ def design(tmp_path):
     (tmp_path / "plan.json").write_text("{}\n")
     made = manifest.Manifest(
         accel_version="0", network="n", name="n", target="ecp5-25f", family="ecp5", clock_hz=8e7, significand_bits=24,
-        top="core", shell="shell", latency_cycles=100, interval_cycles=50, latency_seconds=1.25e-6,
+        top="core", shell="shell", axi="axi", latency_cycles=100, interval_cycles=50, latency_seconds=1.25e-6,
         interval_seconds=6.25e-7, inputs=(STREAM,), outputs=(STREAM,), kernels=(), host=(), resources={"dsp": 1},
         names={"image": "im`age\n"}, files=manifest.hashes(tmp_path),
     )  # fmt: skip

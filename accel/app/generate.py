@@ -15,7 +15,7 @@ import numpy as np
 
 from accel import plan as planning
 from accel import targets
-from accel.app import files, folders, handover, manifest, models
+from accel.app import axi, files, folders, handover, manifest, models
 from accel.app.integers import load_integer
 from accel.app.manifest import HostEntry, KernelEntry, Manifest, StreamEntry
 from accel.app.models import Model
@@ -30,7 +30,7 @@ from hdl.shell import Shell
 from hdl.stream import lane_bits, tdata_bits
 
 CORE, SHELL = "accel_core", "accel_shell"
-"""Names of the Verilog modules that a design consists of; the shell holds the core."""
+"""Names of the Verilog modules that a design consists of; the shell holds the core, and so does `axi.MODULE`."""
 _NAME_CHARACTERS = 40
 
 
@@ -115,6 +115,7 @@ def generate(
         files.write(fresh / manifest.PLAN, plan.to_json())
         files.write(fresh / f"{CORE}.v", verilog.emit(core, CORE))
         files.write(fresh / f"{SHELL}.v", verilog.emit(Shell(CORE, core.inputs, core.outputs), SHELL))
+        axi.write(fresh, CORE, core.inputs, core.outputs)
         described = _describe(network, plan, design, core, source.name, fresh)
         files.write(fresh / manifest.README, handover.readme(described))
         described = described.model_copy(update={"files": manifest.hashes(fresh)})
@@ -204,6 +205,7 @@ def _describe(network: Network, plan: Plan, design: Design, core: top.Top, name:
         significand_bits=plan.significand_bits,
         top=CORE,
         shell=SHELL,
+        axi=axi.MODULE,
         latency_cycles=plan.latency_cycles,
         interval_cycles=interval,
         latency_seconds=plan.latency_cycles / plan.clock_hz,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from accel.app import axi
 from accel.app.manifest import HostEntry, Manifest, StreamEntry
 from accel.display import plain, si
 
@@ -34,6 +35,8 @@ def readme(design: Manifest) -> str:
         f"({si(design.latency_seconds, 's')}) from its first beat in to its last beat out, and a new one is finished "
         f"every {design.interval_cycles:,} cycles ({si(design.interval_seconds, 's')}, "
         f"{1 / design.interval_seconds:,.0f} a second), when neither end makes the core wait.",
+        "## The AXI wrapper",
+        axi.section(design.files[design.core_file]),
         "## The byte shell",
         f"`{design.shell}` wraps `{design.top}` so that every stream is one byte wide with valid and ready: a beat's "
         "bytes follow one another, lowest first. Its few pins fit any package; `accel build` takes it as the top.",
@@ -45,9 +48,15 @@ def readme(design: Manifest) -> str:
 
 
 def _files(design: Manifest) -> str:
-    what = {"plan.json": "folds, buffers and schedule of every kernel", "network.onnx": "the model, unchanged"}
-    rows = [f"- `{name}`: {what.get(name, 'Verilog')}" for name in design.files if name != "README.md"]
+    rows = [f"- `{name}`: {_WHAT.get(name, 'Verilog')}" for name in design.files if name != "README.md"]
     return "\n".join(rows)
+
+
+_WHAT = {
+    "plan.json": "folds, buffers and schedule of every kernel",
+    "network.onnx": "the model, unchanged",
+    axi.HEADER: "the registers, for C",
+}
 
 
 def _stream(entry: StreamEntry, direction: str) -> str:

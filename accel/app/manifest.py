@@ -127,6 +127,8 @@ class Manifest(_Entry):
         The core's Verilog module, whose ports the streams are.
     shell : str
         The Verilog module that makes every stream one byte wide; `build` takes it as the top.
+    axi : str
+        The Verilog module that puts the core behind AXI4-Stream and AXI4-Lite names.
     latency_cycles, interval_cycles : int
         Predicted, with no stalls at the ports: from first input transfer to last output transfer of one tensor; between
         the completions of two tensors.
@@ -153,6 +155,7 @@ class Manifest(_Entry):
     significand_bits: int
     top: str
     shell: str
+    axi: str
     latency_cycles: int
     interval_cycles: int
     latency_seconds: float

