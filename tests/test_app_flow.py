@@ -51,8 +51,8 @@ def test_the_small_network_becomes_a_bitstream_for_the_smallest_part(tmp_path, c
 
 def test_missed_timing_is_a_failed_check_that_names_the_kernel(tmp_path):
     used = {"lut": 1, "ff": 1, "dsp": 1, "bram": 1}
-    missed = BuildResult(tmp_path / "x.bit", used, used, 31.4, 50.0, "conv1", {"synthesis": 2.0})
-    assert "Fmax 31.4 MHz MISSES 50 MHz" in str(missed)
+    missed = BuildResult(tmp_path / "x.bit", used, used, 31.4, 50.0, "conv1", {"synthesis": 2.0}, {"at Fmax": 1234.5})
+    assert "Fmax 31.4 MHz MISSES 50 MHz; tensors a second: 1,234 at Fmax" in str(missed)
     with pytest.raises(CheckError, match=r"Fmax is 31\.4 MHz, the clock 50 MHz; the slowest path is in kernel conv1"):
         missed.check()
 

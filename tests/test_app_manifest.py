@@ -31,7 +31,7 @@ def test_a_design_is_read_back_as_written(design):
         "core.v": folders.sha256(design / "core.v"),
         "plan.json": folders.sha256(design / "plan.json"),
     }
-    assert (read.core_file, read.shell_file) == ("core.v", "shell.v")
+    assert (read.core_file, read.build_top, read.build_files) == ("core.v", "shell", ("core.v", "shell.v"))
     assert read.inputs == (STREAM,)
 
 

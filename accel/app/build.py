@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from accel import targets, tools
-from accel.app import bitstream, manifest
+from accel.app import bitstream, board_files, manifest
 from accel.app.manifest import Manifest
 from accel.errors import CapacityError, CheckError, shown
 
@@ -38,6 +39,8 @@ class BuildResult:
         The kernel that most of the slowest path lies in; ``None`` if it lies in none.
     seconds : dict of str to float
         Of CPU, by stage: ``synthesis``, ``place_and_route``, ``pack``.
+    rates : dict of str to float
+        Tensors a second: ``at the clock``, ``at Fmax`` and, of a board, ``through the link``.
     """
 
     bitstream: Path
@@ -47,6 +50,7 @@ class BuildResult:
     clock_mhz: float
     critical_kernel: str | None
     seconds: dict[str, float]
+    rates: dict[str, float]
 
     @property
     def met(self) -> bool:
@@ -64,13 +68,15 @@ class BuildResult:
     @property
     def critical(self) -> str:
         """Where the slowest path lies, in words."""
-        return f"kernel {self.critical_kernel}" if self.critical_kernel else "no kernel: the links or the shell"
+        return f"kernel {self.critical_kernel}" if self.critical_kernel else "no kernel: the links, or what is around"
 
     def __str__(self) -> str:
         verdict = "meets" if self.met else "MISSES"
         return (
             f"{self.bitstream}: {_listed(self.used, self.available)}; "
-            f"Fmax {self.fmax_mhz:.1f} MHz {verdict} {self.clock_mhz:g} MHz ({sum(self.seconds.values()):.0f} s of CPU)"
+            f"Fmax {self.fmax_mhz:.1f} MHz {verdict} {self.clock_mhz:g} MHz; tensors a second: "
+            + ", ".join(f"{rate:,.0f} {limit}" for limit, rate in self.rates.items())
+            + f" ({sum(self.seconds.values()):.0f} s of CPU)"
         )
 
 
@@ -126,7 +132,7 @@ def build(folder: Path, say: Callable[[str], None] = lambda line: None) -> Build
     say("synthesis ...")
     seconds["synthesis"] = _synthesise(folder, design, work)
     say("place and route ...")
-    seconds["place_and_route"] = _place(design, work)
+    seconds["place_and_route"] = _place(folder, design, work)
     say("pack ...")
     config, packed = f"{design.name}{flow.config_suffix}", f"{design.name}{flow.bitstream_suffix}"
     seconds["pack"] = tools.run(flow.packer, [config, packed], folder=work, log=work / "pack.log")
@@ -140,7 +146,18 @@ def build(folder: Path, say: Callable[[str], None] = lambda line: None) -> Build
         design.clock_hz / 1e6,
         design.names.get(critical, critical) if critical else None,
         seconds,
+        _rates(design, placed.fmax_mhz * 1e6),
     )
+
+
+def _rates(design: Manifest, fmax_hz: float) -> dict[str, float]:
+    """Return the tensors a second at the clock, at Fmax and through a board's link."""
+    rates = {
+        "at the clock": 1 / design.interval_seconds,
+        "at Fmax": fmax_hz / design.clock_hz / design.interval_seconds,
+    }
+    through = board_files.link_rate(design)
+    return rates if through is None else rates | {"through the link": through}
 
 
 def synthesise(folder: Path, say: Callable[[str], None] = lambda line: None) -> SynthesisResult:
@@ -165,16 +182,20 @@ def _synthesise(folder: Path, design: Manifest, work: Path) -> float:
 
     Leaves the netlist (``NAME.json``), Yosys's statistics (``synthesis.json``) and its log (``synthesis.log``).
     """
-    sources = [folder / name for name in (design.core_file, design.shell_file)]
-    return bitstream.family(design.family).synthesise(sources, design.shell, work / f"{design.name}.json")
+    sources = [folder / name for name in design.build_files]
+    return bitstream.family(design.family).synthesise(sources, design.build_top, work / f"{design.name}.json")
 
 
-def _place(design: Manifest, work: Path) -> float:
+def _place(folder: Path, design: Manifest, work: Path) -> float:
     """Place and route the netlist in ``work`` and return the seconds of CPU it took."""
     flow = bitstream.family(design.family)
+    pins = flow.unplaced_options
+    if design.board is not None:
+        constraints = folder / design.board.constraints
+        pins = (flow.constraints_option, os.path.relpath(constraints, work))
     arguments = [
         *flow.part_options(targets.get(design.target).part),
-        *flow.place_options,
+        *pins,
         *("--json", f"{design.name}.json", flow.config_option, f"{design.name}{flow.config_suffix}"),
         *("--report", "place.json", "--freq", f"{design.clock_hz / 1e6:g}", "--seed", _SEED),
         "--timing-allow-fail",  # the verdict on timing is ours

@@ -14,7 +14,10 @@ _Budget = Annotated[
     str | None,
     typer.Option("--budget", metavar="dsp=N,bram=N,lut=N", help="Resources to stay within, as fast as can be."),
 ]
-_Clock = Annotated[float | None, typer.Option("--clock-mhz", metavar="F", help="Default: the target's.")]
+_Board = Annotated[
+    str | None, typer.Option("--board", metavar="B", help="See accel boards; in place of a target, with pins and PLL.")
+]
+_Clock = Annotated[float | None, typer.Option("--clock-mhz", metavar="F", help="Default: the target's or board's.")]
 _Fold = Annotated[
     list[str] | None,
     typer.Option("--fold", metavar="LAYER.pe=K", help="Sets pe or simd of a layer by hand; may be repeated."),
@@ -26,10 +29,13 @@ _Seed = Annotated[int, typer.Option("--seed", help="Of stalls and of drawn input
 @commands.command()
 def generate(
     model: Annotated[str, typer.Argument(metavar="Q.onnx", help="An integer model, or a shipped one's name.")],
-    target: Annotated[str, typer.Option("--target", metavar="T", help="A part or family: see accel targets.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="A new folder, or a design to replace.")
     ],
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="T", help="A part or family: see accel targets.")
+    ] = None,
+    board: _Board = None,
     fps: _Fps = None,
     budget: _Budget = None,
     clock_mhz: _Clock = None,
@@ -40,7 +46,7 @@ def generate(
     from accel.app import generate as use_case
 
     design = use_case.generate(
-        model, target=target, out=output, fps=fps, budget=budget, clock_mhz=clock_mhz, folds=fold or ()
+        model, target=target, board=board, out=output, fps=fps, budget=budget, clock_mhz=clock_mhz, folds=fold or ()
     )
     print(design)
     if synth:
@@ -82,6 +88,25 @@ def build(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made by ac
 
 
 @commands.command()
+def host(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made by accel generate --board.")],
+    port: Annotated[str, typer.Option("--port", metavar="P", help="The board's serial port, or a URL of pyserial.")],
+    inputs: Annotated[Path, typer.Option("--input", metavar="X.npz", help="As for accel run.")],
+    samples: Annotated[int | None, typer.Option("--samples", metavar="N", help="Tensors to send.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="Y.npz", help="As accel run writes, computed by the board.")
+    ] = None,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds of silence allowed.")] = 2.0,
+) -> None:
+    """Send tensors to a board and compare every integer that comes back with the reference; prints its latency."""
+    from accel.app import host as use_case
+
+    result = use_case.host(folder, port, inputs, samples=samples, output=output, timeout_seconds=timeout)
+    print(result)
+    result.check()
+
+
+@commands.command()
 def flow(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Float or integer, a file or a shipped model's name.")],
     output: Annotated[
@@ -90,6 +115,7 @@ def flow(
     target: Annotated[
         str | None, typer.Option("--target", metavar="T", help="See accel targets; a bitstream is made for it.")
     ] = None,
+    board: _Board = None,
     calibration: Annotated[
         Path | None, typer.Option("--calibration", metavar="D.npz", help="To quantise a float model by.")
     ] = None,
@@ -112,6 +138,7 @@ def flow(
             model,
             out=output,
             target=target,
+            board=board,
             calibration=calibration,
             inputs=inputs,
             labels=labels,

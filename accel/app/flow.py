@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from accel import targets
 from accel.app import build as building
 from accel.app import files, folders, integers, manifest, models, verify
 from accel.app import generate as generating
@@ -72,6 +71,7 @@ def flow(
     *,
     out: str | Path,
     target: str | None = None,
+    board: str | None = None,
     calibration: Path | None = None,
     inputs: Path | None = None,
     labels: Path | None = None,
@@ -94,7 +94,9 @@ def flow(
     out : path
         A new folder, or a design to be replaced.
     target : str, optional
-        A part or family. Without one the design is planned for `DEFAULT_TARGET` and no bitstream is made.
+        A part or family.
+    board : str, optional
+        A board, in place of a target. With neither the design is planned for `DEFAULT_TARGET` and no bitstream is made.
     calibration, inputs, labels : path, optional
         Data files: to quantise a float model; to verify and measure with.
     fps, budget, clock_mhz, folds
@@ -121,14 +123,15 @@ def flow(
     out = Path(out)
     folders.check_replaceable(out, manifest.is_ours)
     found = models.find(model, integer=False)
-    part = targets.get(target or DEFAULT_TARGET)
+    planned = target if target or board else DEFAULT_TARGET
+    generating.place(planned, board, clock_mhz)
     run = _Run(out, found, inputs or found.inputs, labels or found.labels, tell, start)
     with tempfile.TemporaryDirectory(prefix="accel-") as scratch:
         integer = run.integer_model(calibration or found.calibration, Path(scratch))
         run.price(integer)
-        run.stage("generate", lambda: run.generate(integer, part.name, fps, budget, clock_mhz, folds))
+        run.stage("generate", lambda: run.generate(integer, planned, board, fps, budget, clock_mhz, folds))
     run.stage("verify", lambda: run.verify(samples, stalls, seed))
-    if target is not None and run.result.verified is not None and run.result.verified.passed:
+    if (target or board) and run.result.verified is not None and run.result.verified.passed:
         run.stage("build", run.build)
     run.report()
     return run.result
@@ -205,7 +208,8 @@ class _Run:
     def generate(
         self,
         integer: Path,
-        target: str,
+        target: str | None,
+        board: str | None,
         fps: float | None,
         budget: str | None,
         clock_mhz: float | None,
@@ -215,6 +219,7 @@ class _Run:
         self.result.generated = generating.generate(
             integer,
             target=target,
+            board=board,
             out=self.result.folder,
             fps=fps,
             budget=budget,

@@ -53,6 +53,11 @@ def _design(generated: Generated, built: BuildResult | None) -> list[str]:
     design = generated.manifest
     rows = [
         ("target", design.target),
+        *(
+            []
+            if design.board is None
+            else [("board", design.board.name), ("serial line", f"{design.board.baud:,} baud")]
+        ),
         ("clock", si(design.clock_hz, "Hz")),
         ("interval", f"{design.interval_cycles:,} cycles, {si(design.interval_seconds, 's')}"),
         ("latency", f"{design.latency_cycles:,} cycles, {si(design.latency_seconds, 's')}"),
@@ -132,6 +137,7 @@ def _bitstream(result: BuildResult) -> str:
         ("Fmax", f"{result.fmax_mhz:.1f} MHz"),
         ("clock asked for", f"{result.clock_mhz:g} MHz"),
         ("slowest path", plain(result.critical)),
+        *((f"tensors a second {limit}", f"{rate:,.1f}") for limit, rate in result.rates.items()),
         *((f"CPU seconds, {stage.replace('_', ' ')}", f"{seconds:.0f}") for stage, seconds in result.seconds.items()),
     ]
     return _rows("Bitstream", rows)

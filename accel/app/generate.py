@@ -15,7 +15,7 @@ import numpy as np
 
 from accel import plan as planning
 from accel import targets
-from accel.app import axi, files, folders, handover, manifest, models
+from accel.app import axi, board_files, files, folders, handover, manifest, models
 from accel.app.integers import load_integer
 from accel.app.manifest import HostEntry, KernelEntry, Manifest, StreamEntry
 from accel.app.models import Model
@@ -25,7 +25,9 @@ from accel.plan import Plan
 from accel.plan.design import Design
 from accel.plan.folds import PartialFold
 from accel.schedule.base import Stream
-from hdl import top, verilog
+from accel.targets import Target
+from hdl import boards, top, verilog
+from hdl.boards import Board
 from hdl.shell import Shell
 from hdl.stream import lane_bits, tdata_bits
 
@@ -52,8 +54,9 @@ class Generated:
     def __str__(self) -> str:
         m = self.manifest
         uses = ", ".join(f"{count:,} {name}" for name, count in m.resources.items())
+        place = m.target if m.board is None else m.board.name
         return (
-            f"{self.folder}: {len(m.kernels)} kernels for {m.target} at {m.clock_hz / 1e6:g} MHz; "
+            f"{self.folder}: {len(m.kernels)} kernels for {place} at {m.clock_hz / 1e6:g} MHz; "
             f"{m.interval_cycles:,.0f} cycles a tensor ({1 / m.interval_seconds:,.0f} a second), "
             f"latency {m.latency_cycles:,} cycles; predicted {uses}"
         )
@@ -62,21 +65,24 @@ class Generated:
 def generate(
     model: str | Path | Network,
     *,
-    target: str,
+    target: str | None = None,
+    board: str | None = None,
     out: str | Path,
     fps: float | None = None,
     budget: str | Mapping[str, int] | None = None,
     clock_mhz: float | None = None,
     folds: Sequence[str] | Mapping[str, PartialFold] = (),
 ) -> Generated:
-    """Plan an integer model for a target and write its Verilog; the folder appears whole or not at all.
+    """Plan an integer model for a target or a board and write its Verilog; the folder appears whole or not at all.
 
     Parameters
     ----------
     model : str, path or Network
         An integer ONNX model, or a shipped one's name; a Network must be as it was loaded from its file.
-    target : str
+    target : str, optional
         A part or a family of `accel.targets`.
+    board : str, optional
+        A board of `hdl.boards`, whose part is the target; either this or a target.
     out : path
         A new folder, or a design to be replaced.
     fps : float, optional
@@ -84,7 +90,7 @@ def generate(
     budget : str or mapping, optional
         ``"dsp=27,bram=40"``: resources to stay within, as fast as can be.
     clock_mhz : float, optional
-        Default: the target's.
+        Default: the target's, or the board's. A board's clock is the nearest that its PLL makes.
     folds : sequence of str or mapping, optional
         ``"conv1.pe=6"``: folds set by hand, by node name.
 
@@ -99,14 +105,14 @@ def generate(
     network = load_integer(source.path)
     if isinstance(model, Network) and not _same(model.nodes, network.nodes):
         raise InputError(f"network {shown(model.name)} must be as it was loaded from {shown(source.path)}")
-    part = targets.get(target)
+    part, clock_hz, made_for = place(target, board, clock_mhz)
     plan = planning.make(
         network,
         target=part,
         fps=fps,
         budget=parsed_budget(budget) if isinstance(budget, str) else budget,
         folds=folds if isinstance(folds, Mapping) else parsed_folds(folds),
-        clock_hz=None if clock_mhz is None else clock_mhz * 1e6,
+        clock_hz=clock_hz,
     )
     design = plan.design(network)
     core = top.Top([kernel.spec for kernel in design.kernels], design.links)
@@ -116,11 +122,33 @@ def generate(
         files.write(fresh / f"{CORE}.v", verilog.emit(core, CORE))
         files.write(fresh / f"{SHELL}.v", verilog.emit(Shell(CORE, core.inputs, core.outputs), SHELL))
         axi.write(fresh, CORE, core.inputs, core.outputs)
+        on_board = None
+        if made_for is not None:
+            setting = made_for.clock(clock_hz)
+            on_board = board_files.write(fresh, made_for, setting, core, CORE)
         described = _describe(network, plan, design, core, source.name, fresh)
+        described = described.model_copy(update={"board": on_board})
         files.write(fresh / manifest.README, handover.readme(described))
         described = described.model_copy(update={"files": manifest.hashes(fresh)})
         manifest.write(fresh, described)
     return Generated(out, described, plan)
+
+
+def place(target: str | None, board: str | None, clock_mhz: float | None) -> tuple[Target, float | None, Board | None]:
+    """Return the part, the clock and the board that a design is made for.
+
+    Raises
+    ------
+    InputError
+        If one is unknown, not exactly one of target and board is given, or the board makes no such clock.
+    """
+    clock_hz = None if clock_mhz is None else clock_mhz * 1e6
+    if (target is None) == (board is None):
+        raise InputError("a design must be generated for a target or for a board: one of the two, and not both")
+    if board is None:
+        return targets.get(target or ""), clock_hz, None
+    made_for = boards.get(board)
+    return targets.get(made_for.target), float(made_for.clock(clock_hz).hz), made_for
 
 
 def _found(network: Network) -> Model:

@@ -39,7 +39,9 @@ def readme(design: Manifest) -> str:
         axi.section(design.files[design.core_file]),
         "## The byte shell",
         f"`{design.shell}` wraps `{design.top}` so that every stream is one byte wide with valid and ready: a beat's "
-        "bytes follow one another, lowest first. Its few pins fit any package; `accel build` takes it as the top.",
+        "bytes follow one another, lowest first. Its few pins fit any package; where there is no board `accel build` "
+        "takes it as the top.",
+        *_board(design),
         "## Checking and building",
         "`accel verify .` simulates these very files and compares every value and every cycle; `accel build .` makes "
         "the bitstream. Both refuse files whose hash is not the one in the manifest.",
@@ -48,7 +50,10 @@ def readme(design: Manifest) -> str:
 
 
 def _files(design: Manifest) -> str:
-    rows = [f"- `{name}`: {_WHAT.get(name, 'Verilog')}" for name in design.files if name != "README.md"]
+    what = dict(_WHAT)
+    if design.board is not None:
+        what[design.board.constraints] = "the pins of the board's top"
+    rows = [f"- `{name}`: {what.get(name, 'Verilog')}" for name in design.files if name != "README.md"]
     return "\n".join(rows)
 
 
@@ -57,6 +62,23 @@ _WHAT = {
     "network.onnx": "the model, unchanged",
     axi.HEADER: "the registers, for C",
 }
+
+
+def _board(design: Manifest) -> list[str]:
+    """Return the section on the board that the design is made for, if it is made for one."""
+    board = design.board
+    if board is None:
+        return []
+    dividers = ", ".join(f"{name} {value}" for name, value in board.dividers.items())
+    clock = f"`{board.pll}` ({dividers})" if dividers else f"`{board.pll}` passes it on"
+    return [
+        "## The board",
+        f"`{board.top}` is the whole of the board {board.name}: the oscillator's {board.oscillator_hz / 1e6:g} MHz "
+        f"become {design.clock_hz / 1e6:g} MHz in {clock}, and tensors come and go on a serial line of {board.baud:,} "
+        "baud, 8 data bits, no parity, 1 stop bit. Program the bitstream of `accel build .`; `accel host . --port P "
+        "--input X.npz` sends tensors and compares what comes back. The board knows itself as "
+        f"`{board.identity}`; up to {board.window} tensors may be on their way.",
+    ]
 
 
 def _stream(entry: StreamEntry, direction: str) -> str:

@@ -104,6 +104,39 @@ class HostEntry(_Entry):
     op: str
 
 
+class BoardEntry(_Entry):
+    """The board that a design is made for.
+
+    Attributes
+    ----------
+    name : str
+        Of `hdl.boards`.
+    top, pll : str
+        The Verilog modules of the board's top, which holds the core, and of its PLL; `build` takes the top.
+    constraints : str
+        Name of the file that places the top's ports.
+    oscillator_hz : int
+    dividers : dict of str to int
+        Of the PLL, by its parameters; none where the oscillator is the clock.
+    baud : int
+        Of the serial line.
+    window : int
+        Tensors whose results have not come that a host may have sent.
+    identity : str
+        Hexadecimal: what the board answers a host that asks which design it holds.
+    """
+
+    name: str
+    top: str
+    pll: str
+    constraints: str
+    oscillator_hz: int
+    dividers: dict[str, int]
+    baud: int
+    window: int
+    identity: str
+
+
 class Manifest(_Entry):
     """Everything that is stated of one generated design.
 
@@ -126,9 +159,10 @@ class Manifest(_Entry):
     top : str
         The core's Verilog module, whose ports the streams are.
     shell : str
-        The Verilog module that makes every stream one byte wide; `build` takes it as the top.
+        The Verilog module that makes every stream one byte wide; `build` takes it as the top where there is no board.
     axi : str
         The Verilog module that puts the core behind AXI4-Stream and AXI4-Lite names.
+    board : BoardEntry or None
     latency_cycles, interval_cycles : int
         Predicted, with no stalls at the ports: from first input transfer to last output transfer of one tensor; between
         the completions of two tensors.
@@ -156,6 +190,7 @@ class Manifest(_Entry):
     top: str
     shell: str
     axi: str
+    board: BoardEntry | None = None
     latency_cycles: int
     interval_cycles: int
     latency_seconds: float
@@ -174,9 +209,15 @@ class Manifest(_Entry):
         return f"{self.top}.v"
 
     @property
-    def shell_file(self) -> str:
-        """Name of the shell's Verilog file."""
-        return f"{self.shell}.v"
+    def build_top(self) -> str:
+        """The Verilog module that `build` takes as the top: the board's, or the shell."""
+        return self.shell if self.board is None else self.board.top
+
+    @property
+    def build_files(self) -> tuple[str, ...]:
+        """Names of the Verilog files that `build` reads."""
+        modules = (self.top, self.build_top) if self.board is None else (self.top, self.build_top, self.board.pll)
+        return tuple(f"{module}.v" for module in modules)
 
 
 def hashes(folder: Path) -> dict[str, str]:

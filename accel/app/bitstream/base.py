@@ -31,8 +31,10 @@ class Family:
     placer, packer : WasmTool
     config_option : str
         The placer's option for its output.
-    place_options : tuple of str
-        Options of the placer besides those for the part, the netlist and the clock.
+    constraints_option, constraints_suffix : str
+        The placer's option for the constraints file of a board's pins, and that file's suffix.
+    unplaced_options : tuple of str
+        Options of the placer where there is no such file, so that it chooses the pins.
     config_suffix, bitstream_suffix : str
         Of the placer's output and of the packer's.
     placed_cells : mapping of str to tuple of str
@@ -46,7 +48,9 @@ class Family:
     placer: WasmTool
     packer: WasmTool
     config_option: str
-    place_options: tuple[str, ...]
+    constraints_option: str
+    constraints_suffix: str
+    unplaced_options: tuple[str, ...]
     config_suffix: str
     bitstream_suffix: str
     placed_cells: Mapping[str, tuple[str, ...]]
