@@ -167,7 +167,7 @@ def synthesise(folder: Path, say: Callable[[str], None] = lambda line: None) -> 
     work = folder / FOLDER
     work.mkdir(exist_ok=True)
     seconds = _synthesise(folder, design, work)
-    return SynthesisResult(bitstream.family(design.family).synthesised(work / bitstream.STATISTICS), seconds)
+    return SynthesisResult(bitstream.synthesis(design.family).synthesised(work / bitstream.STATISTICS), seconds)
 
 
 def _announce(wanted: Sequence[tools.WasmTool], say: Callable[[str], None]) -> None:
@@ -183,7 +183,7 @@ def _synthesise(folder: Path, design: Manifest, work: Path) -> float:
     Leaves the netlist (``NAME.json``), Yosys's statistics (``synthesis.json``) and its log (``synthesis.log``).
     """
     sources = [folder / name for name in design.build_files]
-    return bitstream.family(design.family).synthesise(sources, design.build_top, work / f"{design.name}.json")
+    return bitstream.synthesis(design.family).synthesise(sources, design.build_top, work / f"{design.name}.json")
 
 
 def _place(folder: Path, design: Manifest, work: Path) -> float:

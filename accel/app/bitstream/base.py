@@ -18,42 +18,22 @@ STATISTICS = "synthesis.json"
 """The file of Yosys's statistics, beside a netlist."""
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """The open tools' flow for one family.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesis:
+    """How Yosys synthesises for one family.
 
     Attributes
     ----------
     synthesis : str
         The Yosys command, without the top module.
-    part_options : callable
-        The placer's options for a part, from its maker's ordering name.
-    placer, packer : WasmTool
-    config_option : str
-        The placer's option for its output.
-    constraints_option, constraints_suffix : str
-        The placer's option for the constraints file of a board's pins, and that file's suffix.
-    unplaced_options : tuple of str
-        Options of the placer where there is no such file, so that it chooses the pins.
-    config_suffix, bitstream_suffix : str
-        Of the placer's output and of the packer's.
-    placed_cells : mapping of str to tuple of str
-        Which cells of the placer's report are counted as ``lut``, ``dsp``, ``bram``, and ``ff`` where it counts those.
+    preparation : str
+        Yosys commands before it, on the design as read and its hierarchy elaborated; none where empty.
     netlist_cells : mapping of str to mapping of str to int
         How much of ``lut``, ``ff``, ``dsp``, ``bram`` the cells of a netlist are, by the beginning of their names.
     """
 
     synthesis: str
-    part_options: Callable[[str], tuple[str, ...]]
-    placer: WasmTool
-    packer: WasmTool
-    config_option: str
-    constraints_option: str
-    constraints_suffix: str
-    unplaced_options: tuple[str, ...]
-    config_suffix: str
-    bitstream_suffix: str
-    placed_cells: Mapping[str, tuple[str, ...]]
+    preparation: str = ""
     netlist_cells: Mapping[str, Mapping[str, int]]
 
     def synthesise(self, sources: Sequence[Path], top: str, netlist: Path) -> float:
@@ -65,7 +45,9 @@ class Family:
         script = "; ".join(
             [
                 *(f"read_verilog {os.path.relpath(source, folder)}" for source in sources),
-                f"{self.synthesis} -top {top} -json {netlist.name}",
+                *([f"hierarchy -top {top}", self.preparation] if self.preparation else []),
+                f"{self.synthesis} -top {top}",
+                f"write_json {netlist.name}",
                 f"tee -q -o {STATISTICS} stat -json",
             ]
         )
@@ -83,6 +65,39 @@ class Family:
             )
             for resource, weights in self.netlist_cells.items()
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family(Synthesis):
+    """The open tools' flow for one family, from Verilog to a bitstream.
+
+    Attributes
+    ----------
+    part_options : callable
+        The placer's options for a part, from its maker's ordering name.
+    placer, packer : WasmTool
+    config_option : str
+        The placer's option for its output.
+    constraints_option, constraints_suffix : str
+        The placer's option for the constraints file of a board's pins, and that file's suffix.
+    unplaced_options : tuple of str
+        Options of the placer where there is no such file, so that it chooses the pins.
+    config_suffix, bitstream_suffix : str
+        Of the placer's output and of the packer's.
+    placed_cells : mapping of str to tuple of str
+        Which cells of the placer's report are counted as ``lut``, ``dsp``, ``bram``, and ``ff`` where it counts those.
+    """
+
+    part_options: Callable[[str], tuple[str, ...]]
+    placer: WasmTool
+    packer: WasmTool
+    config_option: str
+    constraints_option: str
+    constraints_suffix: str
+    unplaced_options: tuple[str, ...]
+    config_suffix: str
+    bitstream_suffix: str
+    placed_cells: Mapping[str, tuple[str, ...]]
 
     def placed(self, report: Path, statistics: Path) -> Placed:
         """Return what the placer's report and Yosys's statistics say."""
