@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,7 @@ from accel.network import Builder
 from accel.plan.folds import PartialFold, least_parts
 from accel.plan.resources import Resources, estimate, memory_use, sum_of
 from accel.plan.sites import region
+from accel.plan.weights import weight_bits
 from accel.schedule import closed_form
 from accel.schedule.base import Memory
 from accel.schedule.fold import Fold
@@ -201,8 +203,21 @@ def test_what_cannot_be_is_refused_with_figures(options, error, message):
 
 
 def test_what_does_not_fit_a_part_names_one_that_does(lenet5):
-    with pytest.raises(CapacityError, match=r"needs \d+ bram where 21 may be used.* on up5k; it fits gw2ar-18"):
-        plan.make(lenet5, target="up5k")
+    with pytest.raises(CapacityError, match=r"needs \d+ bram where 9 may be used on ecp5-25f; it fits gw2ar-18"):
+        plan.make(lenet5, target="ecp5-25f", budget={"bram": 9})
+
+
+def test_more_weights_than_a_part_holds_are_refused_before_anything_is_planned(monkeypatch):
+    b = Builder("heavy")
+    b.input("x", (64,), Quantization(1.0))
+    weight = np.full((1 << 14, 64), -128, np.int16)
+    layer = Dense(in_features=64, out_features=1 << 14, weight=weight)
+    b.output(b.add(layer, "x", name="fc", quantization=Quantization(1.0)))
+    monkeypatch.setattr(sys.modules[plan.make.__module__], "region", None)
+    message = r"'heavy' has 8.39 Mbit of weights, and up5k holds 123 kbit .* xc7a100t could hold them"
+    with pytest.raises(CapacityError, match=message):
+        plan.make(b.build(), target="up5k")
+    assert weight_bits(layer) == 8 * weight.size
 
 
 def test_the_most_frames_that_a_refusal_names_can_be_had():

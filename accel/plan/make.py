@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from accel import targets
 from accel.errors import CapacityError, InputError, did_you_mean, shown
 from accel.network import Network
-from accel.plan import buffers
+from accel.plan import buffers, weights
 from accel.plan.design import Choice, Design, Placed, Queues, least_capacity, least_fifos, place
 from accel.plan.folds import PartialFold, Search
 from accel.plan.model import KernelPlan, Plan, RequantizerPlan
@@ -74,6 +74,7 @@ def make(
         raise InputError(f"clock and frames per second must be positive and finite, not {clock} and {fps}")
     if fps is not None and fps > clock:
         raise CapacityError(f"{fps:,.0f} frames a second are more than the {clock:,.0f} cycles there are in one")
+    weights.check(network, part)
     found = region(network.with_significand_bits(bits))
     planner = _Planner(
         network.name, found, part, _limits(part, fps, budget), _fixed(found, folds or {}), clock, bits

@@ -77,6 +77,11 @@ class Target:
         """What the part has, by the names of a resource estimate."""
         return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram": self.bram}
 
+    @property
+    def constant_bits(self) -> int:
+        """Bits of constants that the whole part could hold: all its block RAM, and every look-up table as a ROM."""
+        return self.bram * self.bram_bits + (self.lut << self.lut_inputs)
+
     def multiplier_dsps(self, a_bits: int, b_bits: int) -> int:
         """Return the DSP blocks of one signed multiplier.
 
