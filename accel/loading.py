@@ -31,13 +31,14 @@ def load(name_or_path: str | os.PathLike[str], *, dims: Mapping[str, int] | None
         If the file holds none that can be used.
     """
     path = Path(name_or_path)
-    if path.suffix == ".onnx":
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
         from accel.onnx_import import load as load_onnx
 
         return load_onnx(path, dims=dims)
     if dims:
         raise InputError(f"dimensions can be given to an .onnx file only, not to {shown(name_or_path)}")
-    if path.suffix == ".csv":
+    if suffix == ".csv":
         from accel.shapes_csv import load_shapes
 
         return load_shapes(path)

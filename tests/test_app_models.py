@@ -1,8 +1,10 @@
 import pytest
 
+import accel
 from accel import shipped
 from accel.app import models
 from accel.errors import InputError
+from benchmarks.import_samples.sketch import Sketch
 
 
 def test_a_shipped_name_brings_its_data():
@@ -20,6 +22,22 @@ def test_a_path_to_a_shipped_model_brings_its_data_too_and_another_file_brings_n
     copy.write_bytes(path.read_bytes())
     model = models.find(copy, integer=True)
     assert (model.name, model.path, model.labels) == ("lenet5", copy, None)
+
+
+def test_open_dimensions_are_fixed_in_a_copy(tmp_path):
+    sketch = Sketch()
+    proto = sketch.model(sketch.op("Relu", sketch.input("x", "n", 3, "width")))
+    path = tmp_path / "open.ONNX"
+    path.write_bytes(proto.SerializeToString())
+    found = models.find(path, integer=False)
+    assert models.sized(found, {}, tmp_path / "none.onnx") is found
+    with pytest.raises(InputError, match="no dimension 'height'"):
+        models.sized(found, {"height": 5}, tmp_path / "none.onnx")
+    assert not (tmp_path / "none.onnx").exists()
+    fixed = models.sized(found, {"width": 5}, tmp_path / "fixed.onnx")
+    assert accel.load(fixed.path).tensors["x"].shape == (3, 5)
+    assert accel.load(path, dims={"width": 5}).tensors["x"].batch_axis == 0
+    assert fixed.name == found.name
 
 
 @pytest.mark.parametrize(

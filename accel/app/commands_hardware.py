@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from accel.app.options import Dims
+
 commands = typer.Typer()
 
 _Fps = Annotated[float | None, typer.Option("--fps", metavar="N", help="Frames a second to reach, as small as can be.")]
@@ -40,13 +42,23 @@ def generate(
     budget: _Budget = None,
     clock_mhz: _Clock = None,
     fold: _Fold = None,
+    dims: Dims = None,
     synth: Annotated[bool, typer.Option("--synth", help="Synthesise as well and print what it takes.")] = False,
 ) -> None:
     """Generate Verilog: a folder with the model, the plan, the Verilog and a manifest."""
     from accel.app import generate as use_case
+    from accel.loading import parse_dims
 
     design = use_case.generate(
-        model, target=target, board=board, out=output, fps=fps, budget=budget, clock_mhz=clock_mhz, folds=fold or ()
+        model,
+        target=target,
+        board=board,
+        out=output,
+        fps=fps,
+        budget=budget,
+        clock_mhz=clock_mhz,
+        folds=fold or (),
+        dims=parse_dims(dims or ()),
     )
     print(design)
     if synth:
@@ -125,6 +137,7 @@ def flow(
     budget: _Budget = None,
     clock_mhz: _Clock = None,
     fold: _Fold = None,
+    dims: Dims = None,
     samples: Annotated[int, typer.Option("--samples", metavar="N", help="Tensors to verify with.")] = 100,
     stalls: _Stalls = "random",
     seed: _Seed = 0,
@@ -132,6 +145,7 @@ def flow(
     """Do all of it: quantise, price, generate, verify and, for a target, build; ends in DIR/report.html."""
     from accel.app import flow as use_case
     from accel.app.terminal import stages
+    from accel.loading import parse_dims
 
     with stages() as (start, tell):
         result = use_case.flow(
@@ -146,6 +160,7 @@ def flow(
             budget=budget,
             clock_mhz=clock_mhz,
             folds=fold or (),
+            dims=parse_dims(dims or ()),
             samples=samples,
             stalls=stalls,
             seed=seed,

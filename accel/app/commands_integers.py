@@ -24,11 +24,13 @@ def run(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="Y.npz", help="Gets one array per graph output.")],
     labels: _Labels = None,
+    dims: Dims = None,
 ) -> None:
     """Run an integer model in exact integer arithmetic."""
     from accel.app import integers
+    from accel.loading import parse_dims
 
-    print(integers.run(model, inputs, output, labels))
+    print(integers.run(model, inputs, output, labels, parse_dims(dims or ())))
 
 
 @commands.command()

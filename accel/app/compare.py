@@ -80,7 +80,9 @@ def _loaded(networks: Sequence[Network | str | Path], dims: Mapping[str, int] | 
     import accel
 
     loaded = [
-        given if isinstance(given, Network) else accel.load(given, dims=dims if Path(given).suffix == ".onnx" else None)
+        given
+        if isinstance(given, Network)
+        else accel.load(given, dims=dims if Path(given).suffix.lower() == ".onnx" else None)
         for given in networks
     ]
     times = Counter(network.name for network in loaded)

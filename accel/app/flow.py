@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,6 +79,7 @@ def flow(
     budget: str | None = None,
     clock_mhz: float | None = None,
     folds: Sequence[str] = (),
+    dims: Mapping[str, int] | None = None,
     samples: int = verify.MOST_SAMPLES,
     stalls: str = "random",
     seed: int = 0,
@@ -101,6 +102,8 @@ def flow(
         Data files: to quantise a float model; to verify and measure with.
     fps, budget, clock_mhz, folds
         As for `accel.app.generate.generate`.
+    dims : mapping of str to int, optional
+        Sizes for dimensions the model leaves open.
     samples : int
         Tensors to verify with.
     stalls, seed
@@ -125,8 +128,9 @@ def flow(
     found = models.find(model, integer=False)
     planned = target if target or board else DEFAULT_TARGET
     generating.place(planned, board, clock_mhz)
-    run = _Run(out, found, inputs or found.inputs, labels or found.labels, tell, start)
     with tempfile.TemporaryDirectory(prefix="accel-") as scratch:
+        found = models.sized(found, dims or {}, Path(scratch) / found.path.name)
+        run = _Run(out, found, inputs or found.inputs, labels or found.labels, tell, start)
         integer = run.integer_model(calibration or found.calibration, Path(scratch))
         run.price(integer)
         run.stage("generate", lambda: run.generate(integer, planned, board, fps, budget, clock_mhz, folds))

@@ -72,6 +72,7 @@ def generate(
     budget: str | Mapping[str, int] | None = None,
     clock_mhz: float | None = None,
     folds: Sequence[str] | Mapping[str, PartialFold] = (),
+    dims: Mapping[str, int] | None = None,
 ) -> Generated:
     """Plan an integer model for a target or a board and write its Verilog; the folder appears whole or not at all.
 
@@ -93,6 +94,8 @@ def generate(
         Default: the target's, or the board's. A board's clock is the nearest that its PLL makes.
     folds : sequence of str or mapping, optional
         ``"conv1.pe=6"``: folds set by hand, by node name.
+    dims : mapping of str to int, optional
+        Sizes for dimensions the model leaves open; the design's copy of the model has them fixed.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def generate(
     out = Path(out)
     folders.check_replaceable(out, manifest.is_ours)
     source = _found(model) if isinstance(model, Network) else models.find(model, integer=True)
-    network = load_integer(source.path)
+    network = load_integer(source.path, dims)
     if isinstance(model, Network) and not _same(model.nodes, network.nodes):
         raise InputError(f"network {shown(model.name)} must be as it was loaded from {shown(source.path)}")
     part, clock_hz, made_for = place(target, board, clock_mhz)
@@ -117,7 +120,10 @@ def generate(
     design = plan.design(network)
     core = top.Top([kernel.spec for kernel in design.kernels], design.links)
     with folders.replacing(out) as fresh:
-        shutil.copyfile(source.path, fresh / manifest.MODEL)
+        if dims:
+            models.sized(source, dims, fresh / manifest.MODEL)
+        else:
+            shutil.copyfile(source.path, fresh / manifest.MODEL)
         files.write(fresh / manifest.PLAN, plan.to_json())
         files.write(fresh / f"{CORE}.v", verilog.emit(core, CORE))
         files.write(fresh / f"{SHELL}.v", verilog.emit(Shell(CORE, core.inputs, core.outputs), SHELL))

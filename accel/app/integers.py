@@ -83,7 +83,13 @@ class QuantizeResult:
         return f"{self.widths}, {accuracy}integer model in {self.output}"
 
 
-def run(model: str | Path, input_path: Path, output_path: Path, labels_path: Path | None = None) -> RunResult:
+def run(
+    model: str | Path,
+    input_path: Path,
+    output_path: Path,
+    labels_path: Path | None = None,
+    dims: Mapping[str, int] | None = None,
+) -> RunResult:
     """Run an integer model on a data file and write its outputs, one array per graph output.
 
     Raises
@@ -92,7 +98,7 @@ def run(model: str | Path, input_path: Path, output_path: Path, labels_path: Pat
         If the model or a file cannot be used.
     """
     files.check_writable(output_path)
-    network = load_integer(models.find(model, integer=True).path)
+    network = load_integer(models.find(model, integer=True).path, dims)
     inputs = tensors.read_inputs(network, input_path)
     count = tensors.samples(network, inputs)
     labels = tensors.read_labels(labels_path, count) if labels_path is not None else None
@@ -149,7 +155,7 @@ def quantize(
     return QuantizeResult(output_path, weight_bits, activation_bits, of_float, of_integer)
 
 
-def load_integer(path: Path) -> Network:
+def load_integer(path: Path, dims: Mapping[str, int] | None = None) -> Network:
     """Return the network of an integer model.
 
     Raises
@@ -157,7 +163,7 @@ def load_integer(path: Path) -> Network:
     ModelError
         If it cannot be imported or is a float model.
     """
-    network = load(path)
+    network = load(path, dims=dims)
     if not network.is_integer:
         raise ModelError(f"model {shown(path)} is a float model; make an integer one: accel quantize")
     return network

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from accel import shipped
 from accel.errors import InputError, did_you_mean, shown
+from accel.onnx_import.dims import fix_dims
+from accel.onnx_import.reading import read
 
 _QDQ = "_qdq"
 
@@ -64,6 +67,22 @@ def find(model: str | Path, *, integer: bool) -> Model:
     if path.suffix or len(path.parts) > 1:
         raise InputError(f"model {shown(text)} does not exist")
     raise InputError(f"model must be a file or a shipped model, not {shown(text)}{did_you_mean(text, known)}")
+
+
+def sized(model: Model, dims: Mapping[str, int], path: Path) -> Model:
+    """Return the model with open dimensions fixed, written to ``path``; itself if ``dims`` is empty.
+
+    Raises
+    ------
+    AccelError
+        If the model cannot be used, or has no such dimension.
+    """
+    if not dims:
+        return model
+    proto = read(model.path).model
+    fix_dims(proto, dims)
+    path.write_bytes(proto.SerializeToString())
+    return replace(model, path=path)
 
 
 def _with_data(stem: str, path: Path) -> Model:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+from onnx import defs
 
 from accel.errors import ModelError, did_you_mean, shown
 from accel.fixedpoint import Quantization
@@ -75,11 +77,23 @@ def _lower(lowering: Lowering, node: RawNode) -> None:
         raise ModelError(f"this operator is not supported{did_you_mean(node.op, known)}")
     if not node.inputs:
         raise ModelError("input 1 must be given")
+    most = _most_inputs(node.op, site.opset)
+    if len(node.inputs) > most:
+        raise ModelError(f"it must have at most {most} input{'s' * (most > 1)}, not {len(node.inputs)}")
     handler(site)
     node.attributes.finish()
     for name in node.outputs:
         if lowering.readers[name] and name not in lowering.values:
             raise ModelError(f"its output {shown(name)} is not supported")
+
+
+@cache
+def _most_inputs(op: str, opset: int) -> int:
+    """Return the most inputs that ONNX gives one of its own operators; no limit is known of others."""
+    try:
+        return defs.get_schema(op, opset).max_input
+    except defs.SchemaError:
+        return sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)

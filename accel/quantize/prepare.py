@@ -11,12 +11,10 @@ import onnx
 from onnx import numpy_helper
 
 from accel.errors import InputError, ModelError, shown
-from accel.onnx_import.batch import batch_axes, bound_shapes
-from accel.onnx_import.graph import graph_of
-from accel.onnx_import.reading import read
+from accel.onnx_import.dims import fix_dims
 from accel.quantize.accepted import KEEPS_SCALE, WEIGHTED, refuse_at_sight, refuse_what_did_not_fold
 from accel.quantize.batch_norm import absorb_batch_norms
-from accel.quantize.graphs import initializers, opset, reader_counts, real_inputs, reason, replace_nodes
+from accel.quantize.graphs import initializers, opset, reader_counts, reason, replace_nodes
 from accel.quantize.ranges import Floats
 from accel.quantize.runtime import check, load, raised, write_folded
 from accel.quantize.time_major import put_time_first
@@ -45,7 +43,7 @@ def prepare(path: Path, dims: Mapping[str, int]) -> onnx.ModelProto:
     model = _load(path)
     refuse_at_sight(model)
     if dims:
-        _fix_dims(model, dims)
+        fix_dims(model, dims)
     if opset(model) < _QDQ_OPSET:
         model = _raised(model)
     known = set(initializers(model.graph))
@@ -73,16 +71,6 @@ def _load(path: Path) -> onnx.ModelProto:
     except Exception as error:  # protobuf's and the checker's own exception types share no base class
         raise ModelError(f"model {shown(path)} is not a valid ONNX model: {reason(error)}") from error
     return model
-
-
-def _fix_dims(model: onnx.ModelProto, dims: Mapping[str, int]) -> None:
-    graph = graph_of(read(model))
-    axes = batch_axes(graph)
-    shapes, _, _ = bound_shapes(graph, axes, dims)
-    for value in real_inputs(model.graph):
-        for axis, (dim, size) in enumerate(zip(value.type.tensor_type.shape.dim, shapes[value.name], strict=True)):
-            if axis != axes[value.name]:
-                dim.dim_value = size
 
 
 def _raised(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -55,6 +55,8 @@ def _operators() -> list[Case]:
             shape=(2, 3, 8, 8)),
         op("unknown activation", "activation", "RNN", np.ones((1, 2, 3), np.float32), np.ones((1, 2, 2), np.float32),
             shape=(4, "n", 3), activations=["Cosine"]),
+        op("an input too many", "at most 1 input, not 2", "Relu", "x"),
+        op("a choice among samples", "batch axis", "ArgMax"),
         op("no inputs at all", "input 1 must be given", "Sum", empty=True),
         op("largest of nothing", "input 1 must be given", "Max", empty=True),
         op("second output of a layer", "'conv_0_1' is not supported", "Conv", w, outputs=2, reads=1),
