@@ -21,10 +21,12 @@ from hdl.verilog import emit
 pytestmark = [pytest.mark.synth, pytest.mark.slow]
 
 MODULE = "core"
-KERNEL_TENSORS, NETWORK_TENSORS = 12, 2
+KERNEL_TENSORS, CELL_TENSORS, NETWORK_TENSORS = 12, 4, 2
 SEED = 1
 SPARE_CYCLES = 200
 KERNEL = "Conv window of the whole image, 1 lanes, 2x3 dsp"
+CELLS = ("LSTM integers, wide state, 1 lanes, 2x3 dsp", "GRU integers, reset before, 3 lanes, 2x3 dsp")
+BLOCKS = {"MULT18X18D", "DP16KD", "TRELLIS_DPR16X4", "LUT4", "PFUMX", "L6MUX21", "CCU2C", "TRELLIS_FF"}
 
 
 class Subject:
@@ -64,10 +66,14 @@ class Subject:
         return [what for what, same in equal.items() if not same]
 
 
+def of_case(folder, kind, name, tensors):
+    (case,) = (case for case in cases(kind, tensors) if case.name == f"{kind} {name}")
+    return Subject(folder, [case.spec], case.graph, case.inputs[0], case.outputs[0])
+
+
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory):
-    (case,) = (case for case in cases("conv2d", KERNEL_TENSORS) if KERNEL in case.name)
-    return Subject(tmp_path_factory.mktemp("kernel"), [case.spec], case.graph, case.inputs[0], case.outputs[0])
+    return of_case(tmp_path_factory.mktemp("kernel"), "conv2d", KERNEL, KERNEL_TENSORS)
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +98,21 @@ def network(tmp_path_factory):
 def test_a_netlist_is_equal_in_every_value_and_every_cycle(request, tmp_path, name, patterns):
     subject = request.getfixturevalue(name)
     _, cells = subject.read_netlist()
-    assert set(cells) >= {"MULT18X18D", "DP16KD", "TRELLIS_DPR16X4", "LUT4", "PFUMX", "L6MUX21", "CCU2C", "TRELLIS_FF"}
+    assert set(cells) >= BLOCKS
     assert len(np.unique(subject.wanted)) > 10
     bench = GateBench.build(subject.netlist, subject.design, tmp_path)
     for pattern in patterns:
+        assert not subject.differences(bench, pattern), pattern
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_netlist_of_a_recurrent_cell_is_equal_under_stalls(tmp_path, name):
+    subject = of_case(tmp_path, "recurrent", name, CELL_TENSORS)
+    _, cells = subject.read_netlist()
+    assert set(cells) >= BLOCKS - {"DP16KD"}
+    assert len(np.unique(subject.wanted)) > 10
+    bench = GateBench.build(subject.netlist, subject.design, tmp_path / "gates")
+    for pattern in ("none", "random"):
         assert not subject.differences(bench, pattern), pattern
 
 
