@@ -51,7 +51,13 @@ def emit(component: wiring.Component, name: str) -> str:
     # Where nothing depends on a bit Yosys writes x; zero is the same to synthesis, and to every simulator.
     defined = re.sub(r"'h[0-9a-f]*x[0-9a-fx]*", lambda literal: literal[0].replace("x", "0"), modules.lstrip("\n"))
     terse = re.sub(r"(  (?:input|output) (.*;)\n)  wire \2\n", r"\1", defined)  # a port is a wire without saying so
-    return "".join(_split_initial(terse.splitlines(keepends=True)))
+    return "".join(_split_initial(_plain_functions(terse).splitlines(keepends=True)))
+
+
+def _plain_functions(text: str) -> str:
+    r"""Return ``text`` with functions called ``name``, not ``\$name``, which Icarus takes for the system's."""
+    names = set(re.findall(r"^  function .*\\(\$\S+) ;$", text, re.MULTILINE))
+    return re.sub(r"\\(\$\S+) ", lambda word: f"{word[1][1:]} " if word[1] in names else word[0], text)
 
 
 def _split_initial(lines: list[str]) -> Iterator[str]:

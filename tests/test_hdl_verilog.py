@@ -8,6 +8,7 @@ import sys
 
 import accel
 from accel import plan, shipped
+from hdl.axi import AxiWrapper
 from hdl.bench.cases import cases
 from hdl.top import Top
 from hdl.verilog import emit
@@ -48,6 +49,15 @@ def test_nothing_of_this_machine_is_in_it_and_no_bit_is_undefined():
     assert "/" not in re.sub(r"//.*", "", text)
     assert "(*" not in text
     assert not re.search(r"'[hb][0-9a-f]*[xz]", text)
+
+
+def test_functions_have_names_that_icarus_does_not_take_for_the_system_s():
+    text = emit(AxiWrapper("core", (), (), 0), "axi")
+    functions = re.findall(r"^  function .*\] (.*) ;$", text, re.MULTILINE)
+    assert functions
+    for name in functions:
+        assert re.fullmatch(r"\w[\w$]*", name)
+        assert re.search(rf"= {re.escape(name)} \(", text), "it is called by another name"
 
 
 def test_ports_are_those_of_an_axi_stream():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from accel.app import axi
+from accel.app import axi, testbench
 from accel.app.manifest import HostEntry, Manifest, StreamEntry
 from accel.display import plain, si
 
@@ -42,6 +42,8 @@ def readme(design: Manifest) -> str:
         "bytes follow one another, lowest first. Its few pins fit any package; where there is no board `accel build` "
         "takes it as the top.",
         *_board(design),
+        "## The testbench",
+        testbench.section(design.top),
         "## Checking and building",
         "`accel verify .` simulates these very files and compares every value and every cycle; `accel build .` makes "
         "the bitstream. Both refuse files whose hash is not the one in the manifest.",

@@ -15,8 +15,8 @@ NAME = "manifest.json"
 PLAN = "plan.json"
 MODEL = "network.onnx"
 README = "README.md"
-PRODUCTS = ("build", "verify", "report.html", "report.json")
-"""What other commands add to a design's folder; not hashed, and replaced along with the design."""
+PRODUCTS = ("build", "verify", "report.html", "report.json", "accel_tb.vvp", "accel_tb.vcd", "obj_dir")
+"""What other commands, those of its README too, add to a design's folder; not hashed, and replaced along with it."""
 
 
 class _Entry(BaseModel):

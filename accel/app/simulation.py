@@ -165,11 +165,9 @@ class Subject:
         return self._expected(what, carried(self.design, link), placed.spec.outputs[port], cycles)
 
     def _expected(self, what: str, tensor: str, stream: Stream, cycles: Ints) -> Expected:
-        region = self.design.region
-        shape = region.shapes[region.streams[tensor]]
-        sequence = is_sequence(shape, stream)
-        values = beats.pack(self.tensors[tensor], stream, sequence=sequence)
-        return Expected(what, stream, shape, sequence, values, cycles)
+        shape = self.design.region.shapes[self.design.region.streams[tensor]]
+        values = packed(self.design, tensor, stream, self.tensors[tensor])
+        return Expected(what, stream, shape, is_sequence(shape, stream), values, cycles)
 
     def _bench_design(self, links: Sequence[int]) -> bench.Design:
         described = self.described
@@ -197,6 +195,12 @@ def carried(design: Design, link: int) -> str:
         assert site is not None  # a layer's kernel is named after its node
         return design.region.sites[site].output
     return carried(design, next(i for i, other in enumerate(design.links) if other.target == (kernel, 0)))
+
+
+def packed(design: Design, tensor: str, stream: Stream, values: NDArray[Any]) -> Ints:
+    """Return the beats, shape (tensors, beats, lanes), in which a named tensor of a design travels."""
+    shape = design.region.shapes[design.region.streams[tensor]]
+    return beats.pack(values, stream, sequence=is_sequence(shape, stream))
 
 
 def is_sequence(shape: Shape, stream: Stream) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from accel import reference
 from accel.app import files, manifest, transfers
 from accel.app import tensors as data
+from accel.app.drawn import core_of, draw
 from accel.app.generate import Generated
 from accel.app.simulation import Subject
 from accel.app.transfers import Difference
@@ -21,7 +21,6 @@ from accel.network import Network
 from accel.onnx_import import load
 from accel.plan import Plan
 from accel.plan.design import Design
-from accel.plan.sites import Region
 
 MOST_SAMPLES = 100
 """Samples of an input file that are streamed where no number is given."""
@@ -177,29 +176,3 @@ def _tensors(
     count = samples or min(data.samples(network, arrays), MOST_SAMPLES)
     source = inputs.name if isinstance(inputs, Path) else "given"
     return reference.trace(network, data.take(network, arrays, count)), source
-
-
-def draw(network: Network, region: Region, count: int, seed: int) -> dict[str, NDArray[Any]]:
-    """Return ``count`` tensors of integers for every input of the core, drawn from its whole range.
-
-    The first tensor is all at the highest integer, the second all at the lowest.
-    """
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, NDArray[Any]] = {}
-    for name in region.inputs:
-        tensor = network.tensors[name]
-        q = tensor.quantization
-        assert q is not None  # the inputs of an integer region are integers
-        values = rng.integers(q.low, q.high + 1, (count, *tensor.shape)).astype(q.dtype)
-        for extreme, value in enumerate((q.high, q.low)[:count]):
-            values[extreme] = value
-        drawn[name] = values
-    return drawn
-
-
-def core_of(network: Network, region: Region) -> Network:
-    """Return the part of ``network`` that is not left to the host, the batch axis first at its inputs and outputs."""
-    host = {*region.before, *region.after}
-    tensors = {name: replace(tensor, batch_axis=0) for name, tensor in network.tensors.items()}
-    nodes = tuple(node for node in network if node.name not in host)
-    return Network(network.name, tensors, nodes, region.inputs, region.outputs)
