@@ -17,6 +17,7 @@ DESIGN_FILES = {
     "accel_shell.v",
     "accel_axi.v",
     "accel_axi.h",
+    "accel.core",
     "accel_tb.v",
     "accel_tb_s.hex",
     "accel_tb_m.hex",

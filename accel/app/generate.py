@@ -15,7 +15,7 @@ import numpy as np
 
 from accel import plan as planning
 from accel import targets
-from accel.app import axi, board_files, files, folders, handover, manifest, models, testbench
+from accel.app import axi, board_files, files, folders, fusesoc, handover, manifest, models, testbench
 from accel.app.integers import load_integer
 from accel.app.manifest import HostEntry, KernelEntry, Manifest, StreamEntry
 from accel.app.models import Model
@@ -128,7 +128,8 @@ def generate(
         files.write(fresh / f"{CORE}.v", verilog.emit(core, CORE))
         files.write(fresh / f"{SHELL}.v", verilog.emit(Shell(CORE, core.inputs, core.outputs), SHELL))
         axi.write(fresh, CORE, core.inputs, core.outputs)
-        testbench.write(fresh, CORE, core, plan.integers(network), design)
+        vectors = testbench.write(fresh, CORE, core, plan.integers(network), design)
+        fusesoc.write(fresh, identifier(source.name), part.family, (CORE, axi.MODULE, SHELL), vectors)
         on_board = None
         if made_for is not None:
             setting = made_for.clock(clock_hz)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from accel.app import axi, testbench
+from accel.app import axi, fusesoc, testbench
 from accel.app.manifest import HostEntry, Manifest, StreamEntry
 from accel.display import plain, si
 
@@ -44,6 +45,8 @@ def readme(design: Manifest) -> str:
         *_board(design),
         "## The testbench",
         testbench.section(design.top),
+        "## FuseSoC",
+        fusesoc.section(design.name),
         "## Checking and building",
         "`accel verify .` simulates these very files and compares every value and every cycle; `accel build .` makes "
         "the bitstream. Both refuse files whose hash is not the one in the manifest.",
@@ -55,14 +58,18 @@ def _files(design: Manifest) -> str:
     what = dict(_WHAT)
     if design.board is not None:
         what[design.board.constraints] = "the pins of the board's top"
-    rows = [f"- `{name}`: {what.get(name, 'Verilog')}" for name in design.files if name != "README.md"]
+    rows = [
+        f"- `{name}`: {what.get(name) or _KINDS[Path(name).suffix]}" for name in design.files if name != "README.md"
+    ]
     return "\n".join(rows)
 
 
+_KINDS = {".v": "Verilog", ".hex": "beats of tensors, for the testbench"}
 _WHAT = {
     "plan.json": "folds, buffers and schedule of every kernel",
     "network.onnx": "the model, unchanged",
     axi.HEADER: "the registers, for C",
+    fusesoc.NAME: "the Verilog as a FuseSoC core",
 }
 
 

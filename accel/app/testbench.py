@@ -27,8 +27,8 @@ def vectors(prefix: str) -> str:
     return f"{MODULE}_{prefix}.hex"
 
 
-def write(folder: Path, core: str, top: Top, network: Network, design: Design) -> None:
-    """Write the testbench of a core and its vectors.
+def write(folder: Path, core: str, top: Top, network: Network, design: Design) -> tuple[str, ...]:
+    """Write the testbench of a core and its vectors, and return the names of their files.
 
     Parameters
     ----------
@@ -54,6 +54,7 @@ def write(folder: Path, core: str, top: Top, network: Network, design: Design) -
     run = stepper.step(design.graph, count, source_stalls=sources, sink_stalls=sinks)
     text = testbench.verilog(MODULE, core, inputs, outputs, tensors=count, cycles=run.cycles)
     files.write(folder / f"{MODULE}.v", text)
+    return tuple(file for _, file in (*inputs, *outputs))
 
 
 def section(core: str) -> str:
