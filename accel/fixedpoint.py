@@ -11,7 +11,7 @@ ONNX operators QLinearConv and QuantizeLinear: ``y = saturate(round_half_even(ac
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -171,6 +171,23 @@ class Requantize:
     def onto(cls, output: Quantization, scales: NDArray[np.float64] | float) -> Requantize:
         """Return the requantisation by ``scales`` onto a tensor quantised as ``output``."""
         return cls(np.atleast_1d(np.asarray(scales, np.float64)), output.zero_point, output.low, output.high)
+
+    def part(self, which: slice) -> Requantize:
+        """Return the requantisation by some of the scales, their multipliers and the shift unchanged.
+
+        Raises
+        ------
+        ModelError
+            If the others are so much larger that too few significant bits are left.
+        """
+        scales = self.scales[which]
+        bits = self.significand_bits
+        while bits >= MIN_SIGNIFICAND_BITS:
+            found = replace(self, scales=scales, significand_bits=bits)
+            if found.shift == self.shift:
+                return found
+            bits -= 1
+        raise ModelError(f"requantisation scales must not differ as much as {self.scales.max() / scales.max():.3g}")
 
     @cached_property
     def shift(self) -> int:

@@ -248,11 +248,13 @@ def terms_of(kernel, elements):
 def test_a_walk_over_the_taps_computes_every_pixel(example, kernel):
     """Reads every channel from the beat that the taps name, whatever the lanes; terms stay in their intervals."""
     x = example.inputs(3, seed=3)
-    want = pack(example.layer.integer(x, example.quantizations)[0], kernel.outputs[0])
+    shape = example.shapes[0]
+    sequence = len(shape) == 2 and bool(kernel.reads_sequence(example.layer, shape))
+    want = pack(example.layer.integer(x, example.quantizations)[0], kernel.outputs[0], sequence=sequence)
     elements = []
     for port, stream in enumerate(kernel.inputs):
         beat, channel = kernel.taps(port)
-        sent = pack(x[port], stream).reshape(3, stream.pixels, stream.beats_per_pixel, -1)
+        sent = pack(x[port], stream, sequence=sequence).reshape(3, stream.pixels, stream.beats_per_pixel, -1)
         elements.append(np.broadcast_to(sent[:, :, beat, channel], (3, kernel.pixels, *beat.shape)))
     live = (np.arange(kernel.tiles * kernel.fold.pe) < kernel.channels).reshape(kernel.tiles, -1)
     result = terms_of(kernel, elements)

@@ -14,9 +14,11 @@ from accel.layers.gru import GRU
 from accel.layers.lstm import LSTM
 from accel.layers.recurrent_examples import GATE, HIDDEN, PREACTIVATION, STATE, recurrent_example
 from accel.layers.rnn import RNN
+from accel.layers.slice import Slice
 from accel.schedule.fold import Fold
 from accel.schedule.graph import TOP, Link, ScheduleGraph
 from accel.schedule.recurrent import Recurrent
+from accel.schedule.timeslice import TimeSlice
 
 FORMATS = CellFormats(preactivation=PREACTIVATION, activations=(GATE,) * 3, hidden=HIDDEN, state=STATE, index_bits=8)
 TWO_GATES = CellFormats(preactivation=PREACTIVATION, activations=(GATE,) * 2, hidden=HIDDEN, index_bits=8)
@@ -99,6 +101,16 @@ def test_weights_are_laid_out_as_steps_read_them():
         column = (step if step < kernel.input_steps else step - kernel.input_steps) * 2 + lane
         real = unit < 4 and column < matrix.shape[2]
         assert words[tile, step, row, lane] == (matrix[0, gate[which] * 4 + unit, column] if real else 0)
+
+
+@pytest.mark.parametrize(("capacity", "share"), [(None, 1.0), (32, 1.9)], ids=["two sequences", "one"])
+def test_turning_sequences_round_takes_a_beat_a_cycle_where_two_are_held(capacity, share):
+    layer = Slice(start=(9, 0), count=(10, 6), step=(-1, 1))
+    kernel = TimeSlice.of(layer, [(10, 6)], [UINT8], UINT8, [2], capacity=capacity)
+    assert kernel.capacity == (64 if capacity is None else capacity)
+    cycles = interval(kernel)
+    print(f"{kernel.capacity} beats held: {cycles:.1f} cycles for a sequence of {kernel.inputs[0].beats} beats")
+    assert share * 30 <= cycles <= share * 30 + 4
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ from accel.quantize import quantize
 from benchmarks.import_samples.sketch import Sketch
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
-STEPS, FEATURES = 7, 5
-CALIBRATION = 24
+SAMPLES = 24
 
 
-def cell(s, op, x, features, units, **attributes):
+def cell(s, op, x, features, units, *, outputs=2, **attributes):
     """Add a recurrent node with random weights; return its sequence of hidden states."""
     directions = 2 if attributes.get("direction") == "bidirectional" else 1
     rows = GATES[op] * units
@@ -22,29 +21,60 @@ def cell(s, op, x, features, units, **attributes):
         s.weights(directions, rows, units, scale=1.5 / np.sqrt(units)),
         s.weights(directions, 2 * rows),
     ]
-    return s.op(op, x, *parts, outputs=2, hidden_size=units, **attributes)
+    return s.op(op, x, *parts, outputs=outputs, hidden_size=units, **attributes)
 
 
-def reset_before():
-    """A GRU that resets its states, its last state read by a dense layer."""
+def side_by_side(s, y):
+    """Make one vector a step of what a node of two directions gives."""
+    return s.op("Reshape", s.op("Transpose", y, perm=[0, 2, 1, 3]), s.const([0, 0, -1], "int64"))
+
+
+def dense(s, x, features, outputs):
+    return s.op("Gemm", x, s.weights(outputs, features), s.weights(outputs), transB=1)
+
+
+def two_layers_both_ways():
+    """GRUs that reset states, one both ways below one that runs backwards, its last state read by a dense layer."""
     s = Sketch(seed=1)
-    y = cell(s, "GRU", s.input("x", STEPS, "n", FEATURES), FEATURES, 9)
+    y = cell(s, "GRU", s.input("x", 7, "n", 5), 5, 6, direction="bidirectional")
+    y = cell(s, "GRU", side_by_side(s, y), 12, 9, direction="reverse")
+    return s.model(dense(s, s.op("Squeeze", f"{y}_1", s.const([0], "int64")), 9, 4))
+
+
+def between_convolutions():
+    """A convolution over time, a bidirectional LSTM of as many features as steps, another convolution, a dense one."""
+    s = Sketch(seed=2)
+    x = s.input("x", "n", 3, 8)
+    x = s.op("Relu", s.op("Conv", x, s.weights(8, 3, 3), s.weights(8), pads=[1, 1]))
+    y = cell(s, "LSTM", s.op("Transpose", x, perm=[2, 0, 1]), 8, 4, direction="bidirectional")
+    y = s.op("Transpose", side_by_side(s, y), perm=[1, 2, 0])
+    y = s.op("Conv", y, s.weights(5, 8, 3), s.weights(5), strides=[2])
+    return s.model(dense(s, s.op("Flatten", y), 15, 3))
+
+
+def every_step():
+    """An RNN's steps through a ReLU, and both its outputs: the last step flattened with the sequence."""
+    s = Sketch(seed=3)
+    y = cell(s, "RNN", s.input("x", 6, "n", 4), 4, 6)
+    steps = s.op("Transpose", s.op("Squeeze", y, s.const([1], "int64")), perm=[1, 0, 2])
+    steps = s.op("Relu", s.op("MatMul", steps, s.weights(6, 5)))
     last = s.op("Squeeze", f"{y}_1", s.const([0], "int64"))
-    return s.model(s.op("Gemm", last, s.weights(4, 9), s.weights(4), transB=1))
+    return s.model(s.op("Concat", dense(s, s.op("Flatten", steps), 30, 3), dense(s, last, 6, 2), axis=1))
 
 
-MODELS = {"a GRU that resets states": reset_before}
+MODELS = (two_layers_both_ways, between_convolutions, every_step)
 
 
 @pytest.mark.cocotb
-@pytest.mark.parametrize("name", MODELS)
-def test_it_generates_and_verifies(tmp_path, name):
-    onnx.save(onnx.shape_inference.infer_shapes(MODELS[name]()), tmp_path / "m.onnx")
-    rng = np.random.default_rng(5)
-    data = {"x": rng.uniform(-2, 2, (STEPS, CALIBRATION, FEATURES)).astype(np.float32)}
+@pytest.mark.parametrize("model", MODELS)
+def test_it_generates_and_verifies(tmp_path, model):
+    made = onnx.shape_inference.infer_shapes(model())
+    onnx.save(made, tmp_path / "m.onnx")
+    shape = [d.dim_value or SAMPLES for d in made.graph.input[0].type.tensor_type.shape.dim]
+    data = {"x": np.random.default_rng(5).uniform(-2, 2, shape).astype(np.float32)}
     quantize(tmp_path / "m.onnx", data, output_path=tmp_path / "q.onnx")
-    made = generate.generate(tmp_path / "q.onnx", target="ecp5-25f", out=tmp_path / "out")
-    result = verify.verify(made, samples=6, stalls="random", seed=2)
-    print(f"{made}\n{result}")
+    design = generate.generate(tmp_path / "q.onnx", target="ecp5-85f", out=tmp_path / "out")
+    result = verify.verify(design, samples=6, stalls="random", seed=2)
+    print(f"{design}\n{result}")
     assert result.passed, result.first
     assert result.values > 0

@@ -18,7 +18,7 @@ from accel.app import files, manifest, session
 from accel.app import tensors as data
 from accel.app.manifest import Manifest
 from accel.app.session import Answer, Line, Session
-from accel.app.simulation import is_sequence
+from accel.app.simulation import packed
 from accel.app.tensors import Arrays
 from accel.app.verify import MOST_SAMPLES
 from accel.display import si
@@ -27,7 +27,6 @@ from accel.network import Network
 from accel.onnx_import import load
 from accel.plan import Plan
 from accel.plan.design import Design
-from accel.schedule.base import Stream
 
 _POLL_SECONDS = 0.02
 _LINE_BITS = 20
@@ -206,7 +205,7 @@ def _sent(described: Manifest, design: Design, tensors: Arrays) -> list[list[byt
     """Return, for every input of the core, the bytes of every tensor in the order in which they travel."""
     sent: list[list[bytes]] = []
     for name, stream, entry in zip(design.region.inputs, design.inputs, described.inputs, strict=True):
-        words = beats.pack(tensors[name], stream, sequence=_is_sequence(design, name, stream))
+        words = packed(design, name, stream, tensors[name])
         sent.append([tensor.tobytes() for tensor in words.astype(f"<i{entry.lane_bits // 8}", casting="unsafe")])
     return sent
 
@@ -221,13 +220,9 @@ def _received(described: Manifest, design: Design, answers: Sequence[Answer], te
         kind = f"<{'i' if entry.signed else 'u'}{entry.lane_bits // 8}"
         words = np.frombuffer(b"".join(answer.outputs[port] for answer in answers), kind)
         words = words.reshape(len(answers), stream.beats, stream.lanes)
-        sequence = _is_sequence(design, name, stream)
+        sequence = name in design.region.sequences
         received[name] = beats.unpack(words, stream, expected.shape[1:], sequence=sequence).astype(expected.dtype)
     return received
-
-
-def _is_sequence(design: Design, tensor: str, stream: Stream) -> bool:
-    return is_sequence(design.region.shapes[design.region.streams[tensor]], stream)
 
 
 def _first(wrong: Mapping[str, NDArray[np.int64]], got: Arrays, expected: Arrays) -> str | None:

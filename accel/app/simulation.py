@@ -16,7 +16,6 @@ from accel.app import transfers
 from accel.app.manifest import Manifest
 from accel.app.transfers import Difference, Expected, Tally
 from accel.errors import shown
-from accel.layers.base import Shape
 from accel.plan.design import Design
 from accel.schedule.base import Stream
 from accel.schedule.graph import TOP
@@ -165,9 +164,12 @@ class Subject:
         return self._expected(what, carried(self.design, link), placed.spec.outputs[port], cycles)
 
     def _expected(self, what: str, tensor: str, stream: Stream, cycles: Ints) -> Expected:
-        shape = self.design.region.shapes[self.design.region.streams[tensor]]
+        region = self.design.region
+        carried = region.shapes[region.streams[tensor]]
+        sequence = tensor in region.sequences
+        shape = carried[::-1] if sequence and len(carried) == 2 else carried
         values = packed(self.design, tensor, stream, self.tensors[tensor])
-        return Expected(what, stream, shape, is_sequence(shape, stream), values, cycles)
+        return Expected(what, stream, shape, sequence, values, cycles)
 
     def _bench_design(self, links: Sequence[int]) -> bench.Design:
         described = self.described
@@ -199,10 +201,4 @@ def carried(design: Design, link: int) -> str:
 
 def packed(design: Design, tensor: str, stream: Stream, values: NDArray[Any]) -> Ints:
     """Return the beats, shape (tensors, beats, lanes), in which a named tensor of a design travels."""
-    shape = design.region.shapes[design.region.streams[tensor]]
-    return beats.pack(values, stream, sequence=is_sequence(shape, stream))
-
-
-def is_sequence(shape: Shape, stream: Stream) -> bool:
-    """Return whether a tensor of ``shape`` travels as a sequence ``(t, c)``, step by step."""
-    return stream.sequence or (len(shape) == 2 and (stream.pixels, stream.channels) == shape and shape[0] != shape[1])
+    return beats.pack(values, stream, sequence=tensor in design.region.sequences)

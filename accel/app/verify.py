@@ -21,6 +21,7 @@ from accel.network import Network
 from accel.onnx_import import load
 from accel.plan import Plan
 from accel.plan.design import Design
+from accel.plan.parts import in_parts
 
 MOST_SAMPLES = 100
 """Samples of an input file that are streamed where no number is given."""
@@ -169,10 +170,17 @@ def _tensors(
     """Return every tensor of the reference for what is streamed, and in words where that comes from."""
     if inputs is None:
         drawn = draw(network, design.region, samples or DRAWN_SAMPLES, seed)
-        return reference.trace(core_of(network, design.region), drawn), "drawn from the inputs' whole range"
+        return _traced(core_of(network, design.region), drawn), "drawn from the inputs' whole range"
     arrays = (
         data.read_inputs(network, inputs) if isinstance(inputs, Path) else reference.checked_inputs(network, inputs)
     )
     count = samples or min(data.samples(network, arrays), MOST_SAMPLES)
     source = inputs.name if isinstance(inputs, Path) else "given"
-    return reference.trace(network, data.take(network, arrays, count)), source
+    return _traced(network, data.take(network, arrays, count)), source
+
+
+def _traced(network: Network, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return every tensor of the network as it is, and of the parts of its layers what there is besides."""
+    parts = in_parts(network)
+    besides = {} if parts is network else reference.trace(parts, arrays)
+    return {**besides, **reference.trace(network, arrays)}

@@ -118,6 +118,30 @@ class Layer(ABC):
     def examples(cls) -> tuple[Example, ...]:
         """Return the awkward cases of this layer, run on numpy, in Amaranth's simulator and on emitted Verilog."""
 
+    def transposes(self, shape: Shape) -> bool:
+        """Return whether the layer does nothing but exchange the two axes of an input of this shape."""
+        return False
+
+    def parts(self, shapes: Sequence[Shape]) -> tuple[Part, ...]:
+        """Return simpler layers that together compute what the integer form does, bit for bit; none if it is simple.
+
+        Parameters
+        ----------
+        shapes : sequence of shapes
+            One per input, per sample.
+
+        Returns
+        -------
+        tuple of Part
+            In execution order; the last ones write this layer's outputs, one each, in order.
+
+        Raises
+        ------
+        UnsupportedError
+            If there are none that do.
+        """
+        return ()
+
     def __post_init__(self) -> None:
         for name, shape in self.weight_shapes().items():
             value = getattr(self, name)
@@ -147,6 +171,28 @@ class Layer(ABC):
     def macs(self, shapes: Sequence[Shape]) -> int:
         """Return the multiply-accumulates of one sample."""
         return sum(work.macs for work in self.work(shapes))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the layers that together compute a layer.
+
+    Attributes
+    ----------
+    name : str
+        Unique among the parts of a layer.
+    layer : Layer
+        With one output.
+    inputs : tuple of int or str
+        What it reads: inputs of the whole layer by number, outputs of other parts by name.
+    quantization : Quantization, optional
+        Of its output; by default that of its first input.
+    """
+
+    name: str
+    layer: Layer
+    inputs: tuple[int | str, ...]
+    quantization: Quantization | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

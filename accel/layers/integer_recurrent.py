@@ -21,8 +21,9 @@ from accel.errors import ModelError, UnsupportedError
 from accel.fixedpoint import FixedPoint, Ints, Quantization, Requantize, align, saturate
 from accel.intervals import accumulator_interval
 from accel.layers.arithmetic import exact_matmul
-from accel.layers.base import Array, Shape
+from accel.layers.base import Array, Part, Shape
 from accel.layers.recurrent import DIRECTIONS, Recurrent
+from accel.layers.recurrent_parts import parts_of
 from accel.work import Work
 
 _T = TypeVar("_T")
@@ -85,6 +86,9 @@ class IntegerRecurrent(Recurrent):
 
     def _given(self, every: tuple[_T, ...]) -> tuple[_T, ...]:
         return every if self.output is None else (every[self.output],)
+
+    def parts(self, shapes: Sequence[Shape]) -> tuple[Part, ...]:
+        return parts_of(self, shapes)
 
     def quantized(
         self,

@@ -63,4 +63,7 @@ class Slice(Move):
                 "every other column", cls(start=(0, 0, 1), count=(2, 2, 2), step=(1, 1, 2)), ((2, 2, 5),), (UINT8,)
             ),
             quantized_example("backwards", cls(start=(4, 0), count=(5, 2), step=(-1, 1)), ((5, 2),)),
+            quantized_example("last step", cls(start=(5, 0), count=(1, 3), step=(1, 1)), ((6, 3),), (UINT8,), UINT8),
+            quantized_example("some steps", cls(start=(1, 0), count=(3, 4), step=(2, 1)), ((7, 4),)),
+            quantized_example("part of a signal, backwards", cls(start=(0, 4), count=(2, 2), step=(1, -2)), ((2, 6),)),
         )

@@ -43,6 +43,9 @@ class Transpose(Move):
         longer = [axis for axis in self.axes if shape[axis] > 1]
         return LAYOUT_ONLY if longer == sorted(longer) else moved_work(shape, shape)
 
+    def transposes(self, shape: Shape) -> bool:
+        return self.axes == (1, 0)
+
     def move(self, x: Array) -> Array:
         return x.transpose(0, *(axis + 1 for axis in self.axes))
 

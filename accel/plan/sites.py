@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from accel import schedule
 from accel.errors import ModelError, UnsupportedError, shown
 from accel.fixedpoint import Quantization
 from accel.layers.base import Shape
 from accel.layers.moves import LAYOUT_ONLY
+from accel.layers.window import as_image
 from accel.network import Network, Node
+from accel.plan.layouts import kernel_of, sequences, swaps_axes
+from accel.plan.parts import in_parts
 from accel.schedule.base import LayerKernel
 
 
@@ -55,7 +58,9 @@ class Region:
     inputs, outputs : tuple of str
         Tensors of the network at which streams enter and leave.
     shapes : mapping of str to shape
-        What each stream carries, by its name; a flattened tensor still travels as the image it was.
+        What each stream carries, by its name, channels first; a flattened tensor still travels as the image it was.
+    sequences : set of str
+        Tensors whose channels come last.
     streams : mapping of str to str
         The stream that carries each integer tensor.
     before, after : tuple of str
@@ -66,6 +71,7 @@ class Region:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     shapes: Mapping[str, Shape]
+    sequences: frozenset[str]
     streams: Mapping[str, str]
     before: tuple[str, ...]
     after: tuple[str, ...]
@@ -92,7 +98,7 @@ class Region:
 
 
 def region(network: Network) -> Region:
-    """Return the integer part of ``network`` with a kernel type for every layer.
+    """Return the integer part of ``network`` with a kernel type for every layer, or for every part of one.
 
     Raises
     ------
@@ -101,6 +107,7 @@ def region(network: Network) -> Region:
     UnsupportedError
         If a layer has no kernel, or floats stand between integers.
     """
+    network = in_parts(network)
     integer = {name for name, t in network.tensors.items() if t.quantization is not None}
     inside = [n for n in network if integer.issuperset((*n.inputs, *n.outputs))]
     if not inside:
@@ -112,19 +119,18 @@ def region(network: Network) -> Region:
     wanted = {t for n in network if n.name in after for t in n.inputs} | set(network.outputs)
     outputs = tuple(t for t in network.tensors if t in written and t in wanted)
 
-    shapes: dict[str, Shape] = {name: network.tensors[name].shape for name in inputs}
-    streams: dict[str, str] = {name: name for name in inputs}
+    found = _Streams(network, inputs, sequences(network, inside))
     sites: list[Site] = []
     for node in inside:
-        if _layout_only(network, node, shapes[streams[node.inputs[0]]]):
-            streams[node.outputs[0]] = streams[node.inputs[0]]
+        if found.passes(node):
+            found.of_tensor[node.outputs[0]] = found.of_tensor[node.inputs[0]]
             continue
-        sites.append(_site(network, node, shapes, streams))
-        (streams[node.outputs[0]],) = node.outputs
-        shapes[node.outputs[0]] = sites[-1].kernel.stream_shape(node.layer, network.tensors[node.outputs[0]].shape)
+        sites.append(_site(network, node, found))
+        (name,) = node.outputs
+        found.add(name, sites[-1].kernel.stream_shape(node.layer, network.tensors[name].shape))
     if not sites:
         raise ModelError(f"network {shown(network.name)} must have layers that compute in integers")
-    return Region(tuple(sites), inputs, outputs, shapes, streams, before, after)
+    return Region(tuple(sites), inputs, outputs, found.shapes, found.sequences, found.of_tensor, before, after)
 
 
 def _host_nodes(network: Network, inside: list[Node]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -155,23 +161,71 @@ def _written(network: Network, names: tuple[str, ...]) -> list[str]:
     return [t for n in network if n.name in chosen for t in n.outputs]
 
 
-def _layout_only(network: Network, node: Node, carried: Shape) -> bool:
-    """Whether a node changes nothing in the stream: a flatten or reshape that keeps (h, w, c) order."""
-    if network.work(node) != LAYOUT_ONLY or node.layer.requantize is not None:
-        return False
-    before, after = network.tensors[node.inputs[0]].shape, network.tensors[node.outputs[0]].shape
-    if before == after or after == carried:
-        return True
-    if len(after) == 1:
-        return len(before) != 3 or len(carried) != 2 or carried[0] == 1  # else a sequence, whose channels come last
-    # Axes of length one come and go freely; what else is reshaped would need its elements in another order.
-    return [n for n in before if n != 1] == [n for n in after if n != 1] and len(after) != 2
+class _Streams:
+    """The streams known so far.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : tuple of str
+        Tensors at which streams enter.
+    sequences : set of str
+        Tensors whose channels come last.
+
+    Attributes
+    ----------
+    shapes : dict of str to shape
+        What each stream carries, channels first.
+    of_tensor : dict of str to str
+    """
+
+    def __init__(self, network: Network, inputs: tuple[str, ...], sequences: frozenset[str]) -> None:
+        self.network, self.sequences = network, sequences
+        self.shapes: dict[str, Shape] = {}
+        self.of_tensor: dict[str, str] = {}
+        for name in inputs:
+            self.add(name, network.tensors[name].shape)
+
+    def add(self, name: str, shape: Shape) -> None:
+        """Add the stream that carries a tensor first."""
+        self.shapes[name] = shape[::-1] if len(shape) == 2 and name in self.sequences else shape
+        self.of_tensor[name] = name
+
+    def passes(self, node: Node) -> bool:
+        """Return whether a node changes nothing in the stream: a flatten or reshape that keeps the order in it."""
+        if swaps_axes(self.network, node):
+            return True
+        if self.network.work(node) != LAYOUT_ONLY or node.layer.requantize is not None:
+            return False
+        before, after = (self.network.tensors[name].shape for name in (node.inputs[0], node.outputs[0]))
+        stream = self.of_tensor[node.inputs[0]]
+        carried = self.shapes[stream]
+        sequence = node.inputs[0] in self.sequences
+        if before == after or after == carried or math.prod(carried[1:]) == 1:
+            return True
+        if sequence and len(after) > 1:
+            return before[0] == after[0]  # channels come last, and what they are cut into keeps their order
+        if len(after) == 1:
+            return True  # `given` tells the kernel in which order it comes
+        # Axes of length one come and go freely; what else is reshaped would need its elements in another order.
+        return [n for n in before if n != 1] == [n for n in after if n != 1] and len(after) != 2
+
+    def given(self, node: Node, kernel: type[LayerKernel], name: str) -> Shape:
+        """Return what a stream carries as `LayerKernel.of` takes it."""
+        stream = self.of_tensor[name]
+        carried = self.shapes[stream]
+        if len(carried) != 2:
+            return carried
+        flat = len(self.network.tensors[name].shape) == 1
+        steps_first = carried[::-1]
+        if (stream if flat else name) in self.sequences and kernel.reads_sequence(node.layer, steps_first):
+            return steps_first
+        return as_image(carried) if flat else carried
 
 
-def _site(network: Network, node: Node, shapes: Mapping[str, Shape], streams: Mapping[str, str]) -> Site:
+def _site(network: Network, node: Node, streams: _Streams) -> Site:
     if len(node.outputs) != 1:
         raise UnsupportedError(f"kernels write one tensor; node {shown(node.name)} writes {len(node.outputs)}")
-    inputs = tuple(streams[t] for t in node.inputs)
     found: list[Quantization] = []
     for tensor in (*node.inputs, *node.outputs):
         quantization = network.tensors[tensor].quantization
@@ -181,10 +235,13 @@ def _site(network: Network, node: Node, shapes: Mapping[str, Shape], streams: Ma
                 f"kernels take activations of 2 to 8 bits; tensor {shown(tensor)} has {quantization.bits}"
             )
         found.append(quantization)
-    try:
-        kernel = schedule.for_layer(node.layer)
-    except UnsupportedError as error:
-        raise UnsupportedError(f"node {shown(node.name)}: {error}", op=node.layer.op) from None
+    kernel = kernel_of(node)
     return Site(
-        node, kernel, inputs, tuple(shapes[s] for s in inputs), tuple(found[:-1]), node.outputs[0], found[-1]
-    )  # fmt: skip
+        node,
+        kernel,
+        tuple(streams.of_tensor[t] for t in node.inputs),
+        tuple(streams.given(node, kernel, t) for t in node.inputs),
+        tuple(found[:-1]),
+        node.outputs[0],
+        found[-1],
+    )

@@ -34,8 +34,6 @@ class Stream:
         Width of one channel's integer.
     signed : bool
         Its signedness.
-    sequence : bool
-        Whether the tensor's own axes are (t, c): channels come last in it too.
     """
 
     pixels: int
@@ -43,7 +41,6 @@ class Stream:
     lanes: int
     bits: int
     signed: bool
-    sequence: bool = False
 
     @property
     def beats_per_pixel(self) -> int:
@@ -260,8 +257,8 @@ class LayerKernel(KernelSpec):
         layer : Layer
             In its integer form.
         shapes : sequence of shapes
-            What each input stream carries, per sample: ``(c, h, w)``, ``(c, l)``, ``(t, c)`` for layers over sequences,
-            or ``(c,)``. A flattened image still arrives as the image it was.
+            What each input stream carries, per sample: ``(c, h, w)``, ``(c, l)``, ``(t, c)`` for layers that read
+            sequences, or ``(c,)``. What was flattened still arrives as the image or sequence it was.
         quantizations : sequence of Quantization
             One per input.
         output : Quantization
@@ -284,6 +281,14 @@ class LayerKernel(KernelSpec):
     @abstractmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
         """Return the folds that `of` accepts for a layer."""
+
+    @classmethod
+    def reads_sequence(cls, layer: Layer, shape: Shape) -> bool | None:
+        """Return whether an input of two axes is a sequence (t, c) to a layer, not a signal (c, l); ``None``: either.
+
+        A kernel that takes either is given the shape (c, l) that a sequence has as a signal.
+        """
+        return None
 
     @classmethod
     def stream_shape(cls, layer: Layer, shape: Shape) -> Shape:

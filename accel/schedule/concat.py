@@ -33,7 +33,12 @@ class Concat(Elementwise):
     @classmethod
     def refusal(cls, layer: Layer) -> str | None:
         assert isinstance(layer, ConcatLayer)
-        return None if layer.axis == 0 else f"axis 0, the channels, not {layer.axis}"
+        return None if layer.axis <= 1 else f"the axis of the channels, not {layer.axis}"
+
+    @classmethod
+    def reads_sequence(cls, layer: Layer, shape: Shape) -> bool | None:
+        assert isinstance(layer, ConcatLayer)
+        return layer.axis == 1
 
     @classmethod
     def of(
@@ -51,7 +56,7 @@ class Concat(Elementwise):
         refusal = cls.refusal(layer)
         if refusal is not None:
             raise UnsupportedError(f"kernel {cls.kind} supports {refusal}")
-        extents = tuple(extent(shape) for shape in shapes)
+        extents = _extents(layer, shapes)
         chosen = cls.choose(extents, layer.requantize, lanes, fold, capacity, requantizer)
         return cls(
             extents[0][0], sum(channels for _, channels in extents), extents, tuple(quantizations), output,
@@ -60,7 +65,7 @@ class Concat(Elementwise):
 
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
-        extents = [extent(shape) for shape in shapes]
+        extents = _extents(layer, shapes)
         channels = sum(channels for _, channels in extents)
         return FoldSpace(extents[0][0], channels, cls.steps_of(layer.requantize), macs=0)
 
@@ -86,3 +91,13 @@ class Concat(Elementwise):
         assert self.requantize is not None
         multipliers = self.requantize.multipliers[self.port_by_tile]
         return np.zeros_like(multipliers), multipliers
+
+
+def _extents(layer: Layer, shapes: Sequence[Shape]) -> tuple[tuple[int, int], ...]:
+    """Return pixels and channels of every input; the channels of a sequence (t, c) come last."""
+    assert isinstance(layer, ConcatLayer)
+    if layer.axis == 0:
+        return tuple(extent(shape) for shape in shapes)
+    if len(shapes[0]) != 2:
+        raise UnsupportedError(f"kernel {Concat.kind} supports the axis of the channels, not {layer.axis}")
+    return tuple((shape[0], shape[1]) for shape in shapes)

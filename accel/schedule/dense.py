@@ -22,7 +22,8 @@ class Dense(Conv2d):
     """A fully connected layer, folded as `Conv2d` is.
 
     A flattened image arrives in stream order (h, w, c), so the weight's columns are taken from ONNX's (c, h, w) order
-    into that one here, and flattening costs nothing. A sequence ``(t, c)`` is an image of one row and a 1x1 window.
+    into that one here, and flattening costs nothing. A sequence ``(t, c)`` is an image of one row, with a 1x1 window if
+    every step is a vector to the layer; flattened it has the order of the stream already.
     """
 
     kind: ClassVar[str] = "dense"
@@ -44,11 +45,18 @@ class Dense(Conv2d):
         assert isinstance(layer, DenseLayer)
         weight, bias, requantize = integers_of(layer)
         image, window = _geometry(layer, shapes[0])
-        hwc = weight.reshape(layer.out_features, image[0], *window.kernel).transpose(0, 2, 3, 1)
+        if len(shapes[0]) == 2:
+            hwc = weight.reshape(layer.out_features, *window.kernel, image[0])
+        else:
+            hwc = weight.reshape(layer.out_features, image[0], *window.kernel).transpose(0, 2, 3, 1)
         return cls.placed(
             image, window, hwc, bias, quantizations[0], output, requantize, lanes[0],
             fold or Fold(), capacity, requantizer,
         )  # fmt: skip
+
+    @classmethod
+    def reads_sequence(cls, layer: Layer, shape: Shape) -> bool | None:
+        return True
 
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
@@ -64,5 +72,5 @@ def _geometry(layer: DenseLayer, shape: Shape) -> tuple[tuple[int, int, int], Wi
         return (shape[1], 1, shape[0]), Window((1, 1))
     if math.prod(shape) != layer.in_features:
         raise ModelError(f"dense input must have {layer.in_features} features, not shape {shape}")
-    channels, height, width = (*shape, 1, 1)[:3] if len(shape) != 2 else (shape[0], 1, shape[1])
+    channels, height, width = (*shape, 1, 1)[:3] if len(shape) != 2 else (shape[1], 1, shape[0])
     return (channels, height, width), Window((height, width))

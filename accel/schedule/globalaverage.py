@@ -87,6 +87,10 @@ class GlobalAverage(LayerKernel):
         )  # fmt: skip
 
     @classmethod
+    def reads_sequence(cls, layer: Layer, shape: Shape) -> bool | None:
+        return False
+
+    @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
         assert layer.requantize is not None
         channels, pixels = _extent(layer, shapes[0])

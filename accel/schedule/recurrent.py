@@ -252,14 +252,12 @@ class Recurrent(RowKernel):
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
-        return (
-            Stream(self.time_steps, self.layer.input_size, self.in_lanes, self.input.bits, self.input.signed, True),
-        )
+        return (Stream(self.time_steps, self.layer.input_size, self.in_lanes, self.input.bits, self.input.signed),)
 
     @property
     def outputs(self) -> tuple[Stream, ...]:
         pixels = 1 if self.is_last_only else self.time_steps
-        return (Stream(pixels, self.units, self.fold.pe, self.output.bits, self.output.signed, True),)
+        return (Stream(pixels, self.units, self.fold.pe, self.output.bits, self.output.signed),)
 
     @property
     def stages(self) -> Mapping[str, int]:

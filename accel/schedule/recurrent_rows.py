@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from accel.cell import BIAS_GUARD_BITS, CellFormats
 from accel.fixedpoint import Ints, Quantization, signed_bits
 from accel.intervals import Interval, accumulator_interval
+from accel.layers.base import Layer, Shape
 from accel.layers.gru import GRU
 from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.schedule.base import LayerKernel
@@ -31,6 +32,10 @@ class RowKernel(LayerKernel):
 
     layer: IntegerRecurrent
     input: Quantization
+
+    @classmethod
+    def reads_sequence(cls, layer: Layer, shape: Shape) -> bool | None:
+        return True
 
     @property
     def cell(self) -> CellFormats:

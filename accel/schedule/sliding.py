@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from accel.layers.base import Layer, Shape
 from accel.layers.window import Window
 from accel.schedule import pipeline
 from accel.schedule.base import Counts, LayerKernel, Schedule
@@ -145,6 +146,10 @@ class SlidingKernel(LayerKernel):
 
     capacity: int
     """Beats of the input buffer."""
+
+    @classmethod
+    def reads_sequence(cls, layer: Layer, shape: Shape) -> bool | None:
+        return False
 
     @cached_property
     @abstractmethod

@@ -10,7 +10,7 @@ import numpy as np
 from accel import beats, layers, schedule
 from accel.errors import InputError, UnsupportedError
 from accel.fixedpoint import Ints
-from accel.layers.base import Example, Shape
+from accel.layers.base import Example
 from accel.schedule.base import FoldSpace, KernelSpec, LayerKernel, Stream
 from accel.schedule.fifo import Fifo
 from accel.schedule.fold import Fold, Requantizer
@@ -107,22 +107,16 @@ def _layer_case(
     if form == "dsp" and example.layer.requantize is not None:
         period = int(spec.schedule.period.max())
         spec = spec.refolded(fold, requantizer=Requantizer.dsp(fold.pe, period))
+    shape = example.shapes[0]
+    sequence = len(shape) == 2 and bool(kernel.reads_sequence(example.layer, shape))
     arrays = example.inputs(tensors, seed)
     results = example.layer.integer(arrays, example.quantizations)
     return Case(
         f"{kernel.kind} {op} {example.name}, {'+'.join(map(str, lanes))} lanes, {fold.pe}x{fold.simd} {form}",
         spec,
-        tuple(_packed(a, s) for a, s in zip(arrays, spec.inputs, strict=True)),
-        tuple(_packed(a, s) for a, s in zip(results, spec.outputs, strict=True)),
+        tuple(beats.pack(a, s, sequence=sequence) for a, s in zip(arrays, spec.inputs, strict=True)),
+        tuple(beats.pack(a, s, sequence=sequence) for a, s in zip(results, spec.outputs, strict=True)),
     )
-
-
-def _packed(tensors: Ints, stream: Stream) -> Ints:
-    shape: Shape = tensors.shape[1:]
-    sequence = stream.sequence or (
-        len(shape) == 2 and shape == (stream.pixels, stream.channels) and shape[0] != shape[1]
-    )
-    return beats.pack(tensors, stream, sequence=sequence)
 
 
 def _stream_cases(kind: str, tensors: int, seed: int) -> Iterator[Case]:

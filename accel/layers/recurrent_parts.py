@@ -1,0 +1,94 @@
+"""Recurrent layers in parts of one direction and one output each; no layer type lives here.
+
+Backwards in time is forwards over the sequence the other way round, turned round again; two directions stand side by
+side; the last hidden state is the last step of the sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from accel.errors import UnsupportedError
+from accel.layers.base import Part, Shape
+from accel.layers.concat import Concat
+from accel.layers.recurrent import DIRECTIONS
+from accel.layers.reshape import Reshape
+from accel.layers.slice import Slice
+
+if TYPE_CHECKING:
+    from accel.layers.integer_recurrent import IntegerRecurrent
+
+_SEQUENCE, _LAST = 0, 1
+"""Outputs as ONNX counts them: every hidden state, the last one; then the last of the other states."""
+
+
+def parts_of(layer: IntegerRecurrent, shapes: Sequence[Shape]) -> tuple[Part, ...]:
+    """Return the parts of an integer recurrent layer; none if it has one direction, forward, and one output."""
+    simple = layer.direction == "forward" and layer.output is not None
+    if layer.cell is None or simple:
+        return ()
+    if len(shapes) > 1 and layer.directions > 1:
+        raise UnsupportedError(f"{layer.op} has parts of one direction each only without initial states")
+    (steps, features), size = shapes[0], layer.hidden_size
+    outputs = range(1 + len(layer.states)) if layer.output is None else (layer.output,)
+    if layer.output is None and layer.outputs[_SEQUENCE] != layer.outputs[_LAST]:
+        raise UnsupportedError(f"{layer.op} has parts only where the sequence and the last state have one format")
+    states = tuple(range(1, len(shapes)))
+    parts: list[Part] = []
+    for d, step in enumerate(DIRECTIONS[layer.direction]):
+        way = "forward" if step > 0 else "backward"
+        source: int | str = 0
+        if step < 0:
+            source = "input backwards"
+            parts.append(Part(source, _backwards(steps, features), (0,)))
+        for output in outputs:
+            name = f"{way} {output}"
+            if output == _LAST and _SEQUENCE in outputs:
+                last = Slice(start=(steps - 1, 0), count=(1, size), step=(1, 1))
+                parts += [
+                    Part(f"{way} last", last, (f"{way} states",)),
+                    Part(name, Reshape(shape=(size,)), (f"{way} last",)),
+                ]
+                continue
+            cell = Part(
+                f"{way} cell {output}", _one(layer, d, output), (source, *states), layer.outputs[output].quantization
+            )
+            if output != _SEQUENCE:
+                parts += [cell, Part(name, Reshape(shape=(size,)), (cell.name,))]
+                continue
+            parts += [cell, Part(f"{way} states", Reshape(shape=(steps, size)), (cell.name,))]
+            # Its own way round in time, which forwards is the way of the layer's output.
+            turned = _backwards(steps, size) if step < 0 else Reshape(shape=(steps, size))
+            parts.append(Part(name, turned, (f"{way} states",)))
+    ways = ["forward" if step > 0 else "backward" for step in DIRECTIONS[layer.direction]]
+    for output in outputs if len(ways) > 1 else ():
+        sides = Concat(axis=1 if output == _SEQUENCE else 0)
+        parts.append(Part(f"both {output}", sides, tuple(f"{way} {output}" for way in ways)))
+    for output in outputs:
+        shape = (layer.directions, size)
+        shape = (steps, *shape) if output == _SEQUENCE else shape
+        side = ways[0] if len(ways) == 1 else "both"
+        parts.append(Part(f"output {output}", Reshape(shape=shape), (f"{side} {output}",)))
+    return tuple(parts)
+
+
+def _backwards(steps: int, size: int) -> Slice:
+    return Slice(start=(steps - 1, 0), count=(steps, size), step=(-1, 1))
+
+
+def _one(layer: IntegerRecurrent, d: int, output: int) -> IntegerRecurrent:
+    """Return a direction of a layer as a layer of its own, forwards in time, with one output."""
+    assert layer.requantize is not None
+    rows = len(layer.requantize.scales) // layer.directions
+    functions = len(layer.default_activations)
+    arrays = {name: getattr(layer, name) for name in layer.weight_shapes()}
+    return replace(
+        layer,
+        direction="forward",
+        output=output,
+        activations=layer.activations[d * functions : (d + 1) * functions],
+        requantize=layer.requantize.part(slice(d * rows, (d + 1) * rows)),
+        **{name: array[d : d + 1] for name, array in arrays.items()},
+    )

@@ -1,0 +1,72 @@
+"""Layers that several kernels compute: a network of the same integers whose layers are simpler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from accel.errors import UnsupportedError, shown
+from accel.network import Network, Node, Tensor
+
+
+def in_parts(network: Network) -> Network:
+    """Return the network with the parts of every layer that has some in its place; itself if none has.
+
+    Tensors keep their names; a part and what it writes are called after the node, and what nothing reads is left out.
+
+    Raises
+    ------
+    UnsupportedError
+        If a layer has no parts that do what it does.
+    """
+    done = _Parts(dict(network.tensors), {node.name for node in network})
+    for node in network:
+        done.add(node)
+    if len(done.nodes) == len(network.nodes):
+        return network
+    wanted = set(network.outputs)
+    kept: list[Node] = []
+    for node in reversed(done.nodes):
+        if node.name in done.made and wanted.isdisjoint(node.outputs):
+            continue
+        kept.append(node)
+        wanted.update(node.inputs)
+    kept.reverse()
+    there = {*network.inputs, *(name for node in kept for name in node.outputs)}
+    tensors = {name: tensor for name, tensor in done.tensors.items() if name in there}
+    return replace(network, nodes=tuple(kept), tensors=tensors)
+
+
+@dataclass(eq=False)
+class _Parts:
+    tensors: dict[str, Tensor]
+    names: set[str]
+    nodes: list[Node] = field(default_factory=list[Node])
+    made: set[str] = field(default_factory=set[str])
+
+    def add(self, node: Node) -> None:
+        """Append a node, or its parts."""
+        try:
+            parts = node.layer.parts([self.tensors[name].shape for name in node.inputs])
+        except UnsupportedError as error:
+            raise UnsupportedError(f"node {shown(node.name)}: {error}", op=node.layer.op) from None
+        if not parts:
+            self.nodes.append(node)
+            return
+        outputs = {part.name: name for part, name in zip(parts[-len(node.outputs) :], node.outputs, strict=True)}
+        written: dict[str, str] = {}
+        for part in parts:
+            inputs = tuple(node.inputs[i] if isinstance(i, int) else written[i] for i in part.inputs)
+            name = self._unique(f"{node.name} {part.name}")
+            self.made.add(name)
+            written[part.name] = output = outputs.get(part.name, name)
+            if part.name not in outputs:
+                (shape,) = part.layer.infer([self.tensors[i].shape for i in inputs])
+                quantization = part.quantization or self.tensors[inputs[0]].quantization
+                self.tensors[output] = Tensor(output, shape, quantization)
+            self.add(Node(name, part.layer, inputs, (output,)))
+
+    def _unique(self, name: str) -> str:
+        while name in self.names or name in self.tensors:
+            name += "'"
+        self.names.add(name)
+        return name
