@@ -44,6 +44,11 @@ class Sequencer(wiring.Component):
     position : Out(StructLayout)
         The further words of the position at hand.
 
+    Attributes
+    ----------
+    table : CyclicTable
+        What leaving each position changes, then the further columns; its word is that of the position at hand.
+
     Raises
     ------
     UnsupportedError
@@ -55,7 +60,7 @@ class Sequencer(wiring.Component):
             raise UnsupportedError("the sequencer supports schedules that do not wait for results of their own")
         self.schedule = schedule
         self.columns = dict(columns or {})
-        self._table = CyclicTable(self._per_position())
+        self.table = CyclicTable(self._per_position())
         layout = data.StructLayout({name: shape_of(column) for name, column in self.columns.items()})
         super().__init__(
             {
@@ -87,7 +92,7 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         s = self.schedule
-        m.submodules.table = table = self._table
+        m.submodules.table = table = self.table
         word = table.word
         leave = Signal()
         m.d.comb += [leave.eq(self.issue & self.last), table.advance.eq(leave)]
@@ -97,7 +102,7 @@ class Sequencer(wiring.Component):
         for port, capacity in enumerate(s.capacity):
             need, free = word[f"need_{port}"], word[f"free_{port}"]
             first = int(s.need[port][0]) + 1
-            most = max(int(self._table.columns[f"need_{port}"].max()), first)
+            most = max(int(self.table.columns[f"need_{port}"].max()), first)
             # Beats received beyond those that the step at hand needs.
             ahead = Signal(Shape.cast(range(-most, capacity + 1)), name=f"ahead_{port}", init=-first)
             m.d.sync += ahead.eq(ahead + self.moved[port] - Mux(leave, need, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from amaranth.hdl import Module, Mux, Shape, Signal, unsigned
@@ -109,30 +110,55 @@ class CyclicTable(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         self._find_final(m)
-        stored: dict[str, tuple[Signal, Column]] = {}
+        stored: dict[str, Signal] = {}
         for name, column in self.columns.items():
             field = self.word[name]
             if np.all(column == column[0]):
                 m.d.comb += field.eq(int(column[0]))
                 continue
-            steps = _differences(column)
-            if Folding.smallest(steps[:, None]).size >= Folding.smallest(column[:, None]).size:
+            steps = self._steps(name)
+            if steps is None:
                 entry = Signal(shape_of(column), name=name)
                 m.d.comb += field.eq(entry)
-                stored[name] = entry, column
+                stored[name] = entry
                 continue
             value = Signal(shape_of(column), name=name, init=int(column[0]))
             step = Signal(len(value), name=f"{name}_step")
             m.d.comb += field.eq(value)
             with m.If(self.advance):
                 m.d.sync += value.eq(Mux(self.final, int(column[0]), value + step))
-            if np.all(steps == steps[0]):
-                m.d.comb += step.eq(int(steps[0]))
+            if name in self.stored:
+                stored[name] = step
             else:
-                stored[name] = step, steps
+                m.d.comb += step.eq(int(steps[0]))
         if stored:
             self._read(m, stored)
         return m
+
+    def _steps(self, name: str) -> Column | None:
+        """Return the differences of a column, where they fold into fewer words than the column itself."""
+        column = self.columns[name]
+        steps = _differences(column)
+        return steps if Folding.smallest(steps[:, None]).size < Folding.smallest(column[:, None]).size else None
+
+    @cached_property
+    def stored(self) -> dict[str, Column]:
+        """What is read from a memory, by the name of its column: the column itself or its differences."""
+        found: dict[str, Column] = {}
+        for name, column in self.columns.items():
+            if np.all(column == column[0]):
+                continue
+            steps = self._steps(name)
+            if steps is None:
+                found[name] = column
+            elif np.any(steps != steps[0]):
+                found[name] = steps
+        return found
+
+    @cached_property
+    def folding(self) -> Folding:
+        """How the memory holds what is `stored`, column by column."""
+        return Folding.smallest(np.stack(list(self.stored.values()), axis=1))
 
     def _find_final(self, m: Module) -> None:
         if self.length == 1:
@@ -147,10 +173,10 @@ class CyclicTable(wiring.Component):
                 final.eq(left == 1),
             ]
 
-    def _read(self, m: Module, stored: Mapping[str, tuple[Signal, Column]]) -> None:
+    def _read(self, m: Module, stored: Mapping[str, Signal]) -> None:
         """Read the stored columns one word ahead: the memory's output register is the current word."""
-        folding = Folding.smallest(np.stack([column for _, column in stored.values()], axis=1))
-        widths = [len(signal) for signal, _ in stored.values()]
+        folding = self.folding
+        widths = [len(signal) for signal in stored.values()]
         words = [packed(row, widths) for row in folding.words]
         m.submodules.words = memory = Memory(shape=sum(widths), depth=len(words), init=words)
         port = memory.read_port()
@@ -159,7 +185,7 @@ class CyclicTable(wiring.Component):
         m.d.sync += prime.eq(0)
         m.d.comb += [port.addr.eq(address), port.en.eq(self.advance | prime)]
         offset = 0
-        for (signal, _), width in zip(stored.values(), widths, strict=True):
+        for signal, width in zip(stored.values(), widths, strict=True):
             m.d.comb += signal.eq(port.data[offset : offset + width])
             offset += width
 

@@ -13,6 +13,7 @@ import pytest
 from accel import tools
 from accel.app import generate, verify
 from accel.app.manifest import Manifest
+from hdl.faults import Fault
 
 pytestmark = [pytest.mark.cocotb, pytest.mark.slow]
 
@@ -106,17 +107,6 @@ ONLY_UNDER_LONG_STALLS = {"an output queue one slot short"}
 """Where buffers otherwise never fill."""
 
 
-def planted(text, module, pattern, edit):
-    """Return the Verilog with one edit in the module whose heading matches; fail if there is no such place."""
-    start = re.search(rf"^module \S*{module}", text, re.MULTILINE)
-    assert start is not None, f"no module {module}"
-    end = text.index("endmodule", start.end())
-    body, count = re.subn(pattern, edit, text[start.start() : end], count=1, flags=re.DOTALL)
-    assert count == 1, f"no place for {pattern} in {module}"
-    assert body != text[start.start() : end]
-    return text[: start.start()] + body + text[end:]
-
-
 @pytest.mark.parametrize("stalls", ["random", "adversarial"])
 def test_without_a_fault_it_passes(subjects, stalls):
     assert all(tally.equal for tally in subjects[stalls].prepare().run().ports)
@@ -127,7 +117,7 @@ def test_a_planted_fault_is_found(subjects, tmp_path, name):
     subject = subjects["adversarial" if name in ONLY_UNDER_LONG_STALLS else "random"]
     folder = shutil.copytree(subject.folder, tmp_path / "tiny")
     core = folder / "accel_core.v"
-    core.write_text(planted(core.read_text(), *NAMED[name]))
+    core.write_text(Fault(*NAMED[name]).planted(core.read_text()))
     ports = replace(subject, folder=folder).prepare().run().ports
     assert not all(tally.equal for tally in ports), name
     print(f"{name}: {next(tally.first for tally in ports if tally.first is not None)}")
