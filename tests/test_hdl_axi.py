@@ -29,6 +29,7 @@ from hdl.verilog import emit
 RTL = Path(__file__).parent / "rtl"
 DESIGN_HASH = 0x1234ABCD
 TENSORS = 4
+icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus, which knows unknowns, is not installed")
 STREAM = Stream(4, 3, 2, 8, True)
 SEEDS = range(1, 1 + int(os.environ.get("ACCEL_AXI_SEEDS", "1")))
 """More of them are a deeper test, for a quiet hour."""
@@ -78,7 +79,7 @@ def of_a_kernel(kind):
     return Top([case.spec], case.links), case.graph, case.inputs, case.outputs
 
 
-def build(folder, top, graph, sent, wanted, *, spoil=lambda text: text):
+def build(folder, top, graph, sent, wanted, *, spoil=lambda text: text, simulator="verilator"):
     """Compile a wrapped core with monitors into ``folder`` and write what streams through it."""
     wrapper = AxiWrapper("accel_core", top.inputs, top.outputs, DESIGN_HASH)
     text, ports = bench_verilog(wrapper)
@@ -93,12 +94,12 @@ def build(folder, top, graph, sent, wanted, *, spoil=lambda text: text):
             streams[f"{side}{i}"] = as_bytes(values, stream)
     np.savez(folder / "streams.npz", **streams)
     sources = [RTL / "axi_monitors.v", *(folder / f"{name}.v" for name in files)]
-    compile_verilog(sources, "axi_bench", folder, public=ports)
+    compile_verilog(sources, "axi_bench", folder, public=ports, simulator=simulator)
 
 
-def check(folder, seed, tensors=12):
+def check(folder, seed, tensors=12, simulator="verilator"):
     environment = {"AXI_STREAMS": str(folder / "streams.npz"), "AXI_SEED": str(seed), "AXI_TENSORS": str(tensors)}
-    run_cocotb("axi_checks", "axi_bench", folder, environment)
+    run_cocotb("axi_checks", "axi_bench", folder, environment, simulator=simulator)
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +122,13 @@ def wrapped(request, tmp_path_factory):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_whole_tensors_under_stalls_with_every_rule_kept(wrapped, seed):
     check(wrapped, seed)
+
+
+@pytest.mark.cocotb
+@icarus
+def test_no_bit_at_the_ports_is_ever_unknown(tmp_path):
+    build(tmp_path, *of_a_kernel("fork"), simulator="icarus")
+    check(tmp_path, SEEDS[0], tensors=4, simulator="icarus")
 
 
 FAULTS = {
@@ -190,7 +198,7 @@ def test_every_monitor_fires_on_its_device_and_on_no_other(tmp_path):
     assert broken_rules(done.stdout) == two_valued
 
 
-@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog, which knows unknowns, is not installed")
+@icarus
 def test_every_monitor_fires_on_unknowns_too(tmp_path):
     sources = [RTL / "axi_broken.v", RTL / "axi_monitors.v"]
     subprocess.run(["iverilog", "-g2012", "-s", "broken", "-o", tmp_path / "broken", *sources], check=True)
