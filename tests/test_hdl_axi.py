@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amaranth.back import rtlil
+from amaranth.hdl import ClockDomain, Module
 from amaranth.sim import Simulator
 
 import accel
@@ -19,6 +20,7 @@ from accel.schedule.base import Stream
 from hdl.axi import AxiWrapper
 from hdl.axi.register_file import OKAY, PORTS, SLVERR, RegisterFile
 from hdl.axi.registers import ADDRESS_BITS, WORD_BITS, Access, signal, table
+from hdl.axi.tensors import Lead, Meeting
 from hdl.bench.cases import cases
 from hdl.bench.simulators import compile_verilog, run_cocotb, run_tool, verilator_environment
 from hdl.shell import Gather
@@ -274,6 +276,32 @@ def test_every_address_answers_as_the_table_says():
         assert not ctx.get(device.control_enable)  # no strobe was high
 
     simulator = Simulator(device)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+@pytest.mark.parametrize("ports", [1, 2, 3])
+def test_leads_and_meetings_are_what_counting_says(ports):
+    lead, meeting = Lead(ports), Meeting(ports)
+    m = Module()
+    m.domains.sync = ClockDomain()  # which nothing needs where there is one port
+    m.submodules.lead, m.submodules.meeting = lead, meeting
+    draw = np.random.default_rng(ports)
+
+    async def bench(ctx):
+        counts = np.zeros(ports, int)
+        for _ in range(400):
+            after = counts + (draw.random(ports) < draw.choice([0.1, 0.9]))
+            for watch in (lead, meeting):
+                ctx.set(watch.events, int(sum(int(n) << port for port, n in enumerate(after - counts))))
+            assert ctx.get(lead.happens) == after.max() - counts.max()
+            assert ctx.get(meeting.happens) == after.min() - counts.min()
+            await ctx.tick()
+            counts = after
+        assert counts.min() > 50
+
+    simulator = Simulator(m)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()

@@ -1,11 +1,12 @@
-"""Tensors at ports: where they begin and end, and when all ports have had one."""
+"""Tensors on their way: where they begin and end at a port, when all ports have had one, how long one takes."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.axi.registers import WORD_BITS
 from hdl.delay import cyclic
 
 COUNT_BITS = 16
@@ -63,7 +64,7 @@ class Lead(wiring.Component):
             return m
         behind = [Signal(COUNT_BITS, name=f"behind_{port}") for port in range(self.ports)]
         m.d.comb += self.happens.eq(
-            sum((event & (lag == 0) for event, lag in zip(self.events, behind, strict=True)), 0) != 0
+            Cat(event & (lag == 0) for event, lag in zip(self.events, behind, strict=True)).any()
         )
         m.d.sync += [lag.eq(lag + self.happens - event) for event, lag in zip(self.events, behind, strict=True)]
         return m
@@ -97,4 +98,67 @@ class Meeting(wiring.Component):
         m.d.comb += [had[port].eq(self.events[port] | (lead != 0)) for port, lead in enumerate(ahead)]
         m.d.comb += self.happens.eq(had.all())
         m.d.sync += [lead.eq(lead + event - self.happens) for event, lead in zip(self.events, ahead, strict=True)]
+        return m
+
+
+class Flight(wiring.Component):
+    """Keeps account of the tensors on their way through the core, and times one after the other.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Number of ports.
+
+    Members
+    -------
+    begins, enters : In(inputs)
+        A tensor's first beat, its last, enters at a port.
+    leaves : In(outputs)
+        A tensor's last beat leaves at a port.
+    busy : Out(1)
+        A tensor has begun to enter at some port and has not left at every port.
+    entered, left : Out(1)
+        A tensor's last beat enters, leaves, at the last of the ports.
+    timed : Out(1)
+        The tensor that was timed leaves.
+    cycles : Out(32)
+        What it took, while ``timed``.
+    """
+
+    def __init__(self, inputs: int, outputs: int):
+        self.inputs, self.outputs = inputs, outputs
+        super().__init__(
+            {
+                "begins": In(inputs), "enters": In(inputs), "leaves": In(outputs),
+                "busy": Out(1), "entered": Out(1), "left": Out(1), "timed": Out(1), "cycles": Out(WORD_BITS),
+            }
+        )  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.begun = begun = Lead(self.inputs)
+        m.submodules.entered = entered = Meeting(self.inputs)
+        m.submodules.left = left = Meeting(self.outputs)
+        begun_count, left_count, timed_index = (
+            Signal(COUNT_BITS, name=name) for name in ("begun_count", "left_count", "timed_index")
+        )
+        timing = Signal()
+        m.d.comb += [
+            begun.events.eq(self.begins),
+            entered.events.eq(self.enters),
+            left.events.eq(self.leaves),
+            self.entered.eq(entered.happens),
+            self.left.eq(left.happens),
+            self.busy.eq(begun_count != left_count),
+            self.timed.eq(timing & left.happens & (left_count == timed_index)),
+        ]
+        m.d.sync += [
+            begun_count.eq(begun_count + begun.happens),
+            left_count.eq(left_count + left.happens),
+            self.cycles.eq(self.cycles + 1),
+        ]
+        with m.If(begun.happens & (~timing | self.timed)):
+            m.d.sync += [timing.eq(1), timed_index.eq(begun_count), self.cycles.eq(1)]
+        with m.Elif(self.timed):
+            m.d.sync += timing.eq(0)
         return m
