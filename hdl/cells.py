@@ -4,94 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib.memory import Memory
+from amaranth.hdl import Module, Mux, Value
 
-from accel.fixedpoint import FixedPoint
 from accel.schedule import pipeline
 from accel.schedule.recurrent import Recurrent
 from hdl.delay import cyclic, delayed
 from hdl.fixed import clamped, curve_values, fitted, form_shape, product, rounded, total
 from hdl.gates import GatePipeline
+from hdl.table import CyclicTable
+from hdl.unit_memory import RowMemory, UnitMemory
 
 _PRODUCT = pipeline.MULTIPLY + pipeline.ADD + pipeline.ROUND + pipeline.SATURATE
-
-
-class UnitMemory:
-    """A number of every unit, kept from one time step to the next; zero in the first.
-
-    It is read all the time at the unit that `next` moves on from, and must not be used before the second cycle after.
-
-    Parameters
-    ----------
-    m : Module
-    spec : Recurrent
-    form : FixedPoint
-    next : Value
-        The number at hand has been used.
-
-    Attributes
-    ----------
-    value : Value
-        The number of the unit at hand.
-    """
-
-    def __init__(self, m: Module, spec: Recurrent, form, next):
-        units = spec.tiles * spec.fold.pe
-        m.submodules.unit_state = memory = Memory(shape=form.bits, depth=units, init=[])
-        self._write, read = memory.write_port(), memory.read_port()
-        self._m, self._units = m, units
-        unit = cyclic(m, units, next, "unit_read")
-        time = cyclic(m, spec.time_steps, next & (unit == units - 1), "time_read")
-        kept = Signal(form_shape(form), name="unit_kept")
-        m.d.comb += [read.addr.eq(unit), kept.eq(read.data)]
-        self.value = Signal(form_shape(form), name="unit_value")
-        m.d.comb += self.value.eq(Mux(time == 0, 0, kept))
-
-    def write(self, valid, value) -> None:
-        """Store the next unit's number in cycles with ``valid``."""
-        m = self._m
-        m.d.comb += [
-            self._write.en.eq(valid),
-            self._write.data.eq(value),
-            self._write.addr.eq(cyclic(m, self._units, valid, "unit_written")),
-        ]
-
-
-class RowMemory:
-    """A number of every unit, read as a row of its unit passes, which may be in every cycle.
-
-    Parameters
-    ----------
-    m : Module
-    form : FixedPoint
-    units : int
-    unit : Value
-        Whose number is wanted.
-    wait : int
-        Cycles from there until it is used; 2 at least.
-
-    Attributes
-    ----------
-    value : Value
-        The number of the unit that ``unit`` was ``wait`` cycles ago.
-    """
-
-    def __init__(self, m: Module, form: FixedPoint, units: int, unit: Value, wait: int, name: str):
-        m.submodules[name] = memory = Memory(shape=form.bits, depth=units, init=[])
-        self._write, read = memory.write_port(), memory.read_port()
-        self._m, self._units, self._name = m, units, name
-        kept = Signal(form_shape(form), name=f"{name}_read")
-        m.d.comb += [read.addr.eq(unit), kept.eq(read.data)]
-        self.value = delayed(m, kept, wait - 1, f"{name}_value", flag=False)
-
-    def write(self, valid, value) -> None:
-        """Store the next unit's number in cycles with ``valid``."""
-        self._m.d.comb += [
-            self._write.en.eq(valid),
-            self._write.data.eq(value),
-            self._write.addr.eq(cyclic(self._m, self._units, valid, f"{self._name}_written")),
-        ]
 
 
 class Written(NamedTuple):
@@ -122,11 +45,12 @@ def _rnn(m: Module, spec: Recurrent, gates: GatePipeline):
 
 def _lstm(m: Module, spec: Recurrent, gates: GatePipeline):
     cell, layer = spec.cell, spec.layer
-    sigmoid, entering, leaving = layer.curves
     gate_form, entering_form, leaving_form = cell.activations
-    # Served in the order i, candidate, f, o (accel.schedule.recurrent.GATE_ORDER).
-    activated = curve_values(m, [sigmoid, entering], gates.gate == 1, gates.preactivation, "activated")
-    i, candidate, f = (delayed(m, activated, wait, f"gate_{wait}", flag=False) for wait in (3, 2, 1))
+    # Served in the order i, candidate, f unless gates are coupled, o (RowKernel.passes).
+    activated = _activated(m, spec, (0, 1), gates.gate == 1, gates.preactivation, "activated")
+    last = spec.gates - 1
+    i, candidate = (delayed(m, activated, wait, f"gate_{wait}", flag=False) for wait in (last, last - 1))
+    f = (1 << gate_form.fraction) - i if spec.couples_gates else delayed(m, activated, 1, "gate_1", flag=False)
     done = delayed(m, gates.valid & (gates.gate == spec.gates - 1), pipeline.CURVE, "unit_gates")
     memory = UnitMemory(m, spec, cell.state, done)
 
@@ -139,19 +63,56 @@ def _lstm(m: Module, spec: Recurrent, gates: GatePipeline):
     form, bounds = cell.preactivation, layer.requantize
     whole = rounded(m, state, cell.state.fraction, form.fraction, "seen_rounded")
     seen = clamped(m, whole, bounds.low, bounds.high, form_shape(form), "seen")
-    squashed = curve_values(m, [leaving], None, seen, "squashed")
-    wait = _PRODUCT + pipeline.ROUND + pipeline.SATURATE + pipeline.CURVE
-    o = delayed(m, activated, wait, "gate_o", flag=False)
+    squashed = _activated(m, spec, (2,), None, seen, "squashed")
+    if spec.peephole is None:
+        wait = _PRODUCT + pipeline.ROUND + pipeline.SATURATE + pipeline.CURVE
+        o = delayed(m, activated, wait, "gate_o", flag=False)
+    else:
+        m.d.comb += [gates.state.eq(state), gates.state_done.eq(state_done)]
+        squashed = delayed(m, squashed, spec.cell_stages["peephole"], "squashed_delayed", flag=False)
+        o = _seeing_output_gate(m, spec, gates, state, state_done)
     h = fitted(m, product(m, o, squashed, "left"), gate_form.fraction + leaving_form.fraction, cell.hidden, "hidden")
     return Written(h, delayed(m, done, sum(spec.cell_stages.values()) - pipeline.CURVE, "unit_done"))
 
 
+def _seeing_output_gate(m: Module, spec: Recurrent, gates: GatePipeline, state, state_done):
+    """Return the output gate that sees the new cell state."""
+    form, bounds = spec.cell.preactivation, spec.layer.requantize
+    m.submodules.output_peepholes = table = CyclicTable({"weight": spec.output_peepholes})
+    m.d.comb += table.advance.eq(state_done)
+    seen = product(m, table.word.weight, state, "output_peephole"), spec.peephole_fraction
+    wait = pipeline.CURVE + _PRODUCT + pipeline.MULTIPLY
+    sums = delayed(m, gates.whole, wait, "output_sum", flag=False), spec.sum_fraction
+    whole, fraction = total(m, [sums, seen], "output_total")
+    whole = rounded(m, whole, fraction, form.fraction, "output_rounded")
+    value = clamped(m, whole, bounds.low, bounds.high, form_shape(form), "output_seen")
+    return _activated(m, spec, (0,), None, value, "output_gate")
+
+
+def _activated(m: Module, spec: Recurrent, slots: tuple[int, ...], select, value, name: str):
+    """Return one of a cell's activations, or that of two which ``select`` says, `pipeline.CURVE` cycles later."""
+    curves = [spec.layer.curves[slot] for slot in slots]
+    tables = [curve for curve in curves if curve is not None]
+    if len(tables) == len(curves):
+        return curve_values(m, tables, select, value, name)
+    fraction, wait = spec.cell.preactivation.fraction, pipeline.CURVE - pipeline.ROUND - pipeline.SATURATE
+    results = []
+    for slot, curve in zip(slots, curves, strict=True):
+        if curve is not None:
+            results.append(curve_values(m, [curve], None, value, f"{name}_{slot}"))
+            continue
+        positive = delayed(m, Mux(value < 0, 0, value), wait, f"{name}_positive_{slot}", flag=False)
+        results.append(fitted(m, positive, fraction, spec.cell.activations[slot], f"{name}_{slot}"))
+    if len(results) == 1:
+        return results[0]
+    return Mux(delayed(m, select, pipeline.CURVE, f"{name}_which", flag=False), results[1], results[0])
+
+
 def _gru(m: Module, spec: Recurrent, gates: GatePipeline):
     cell, layer = spec.cell, spec.layer
-    sigmoid, tanh = layer.curves
     gate_form, candidate_form = cell.activations
     form, bounds = cell.preactivation, layer.requantize
-    activated = curve_values(m, [sigmoid], None, gates.preactivation, "activated")
+    activated = _activated(m, spec, (0,), None, gates.preactivation, "activated")
     last = gates.valid & (gates.gate == spec.gates - 1)
 
     # The reset gate is one row ahead of the candidate, whose pre-activation therefore waits for the table.
@@ -162,7 +123,7 @@ def _gru(m: Module, spec: Recurrent, gates: GatePipeline):
     whole, fraction = total(m, [reset, (apart, layer.product_fraction)], "candidate_sum")
     whole = rounded(m, whole, fraction, form.fraction, "candidate_rounded")
     seen = clamped(m, whole, bounds.low, bounds.high, form_shape(form), "candidate_seen")
-    candidate = curve_values(m, [tanh], None, seen, "candidate")
+    candidate = _activated(m, spec, (1,), None, seen, "candidate")
 
     # The update gate is two rows ahead.
     stages = wait + _PRODUCT + pipeline.CURVE
@@ -180,11 +141,11 @@ def _gru(m: Module, spec: Recurrent, gates: GatePipeline):
 
 def _resetting_gru(m: Module, spec: Recurrent, gates: GatePipeline) -> tuple[Written, Written]:
     """Rows come gate by gate: reset gates, update gates, candidates, a unit a cycle where tiles have several."""
-    cell, layer = spec.cell, spec.layer
+    cell = spec.cell
     gate_form, candidate_form = cell.activations
     # The reset gates' rows of a time step, then the update gates', then the candidates'.
     resets, updates, mixes = (gates.valid & (gates.gate == gate) for gate in range(spec.gates))
-    activated = curve_values(m, layer.curves, gates.gate == spec.gates - 1, gates.preactivation, "activated")
+    activated = _activated(m, spec, (0, 1), gates.gate == spec.gates - 1, gates.preactivation, "activated")
     units = spec.tiles * spec.fold.pe
     unit = cyclic(m, units, gates.valid, "unit_read")
     time = cyclic(m, spec.time_steps, mixes & (unit == units - 1), "time_read")

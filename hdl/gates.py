@@ -9,9 +9,10 @@ from amaranth.lib.wiring import In, Out
 from accel.schedule import pipeline
 from accel.schedule.recurrent import Recurrent
 from hdl.delay import cyclic, delayed
-from hdl.fixed import clamped, rounded
+from hdl.fixed import clamped, form_shape, product, rounded, total
 from hdl.requantize import wide_product
 from hdl.table import CyclicTable
+from hdl.unit_memory import RowMemory
 
 
 class GatePipeline(wiring.Component):
@@ -35,23 +36,31 @@ class GatePipeline(wiring.Component):
     gate : Out
         Which of a unit's rows, in the order of service, stands at the output.
     preactivation : Out
+    state_done : In(1), state : In, whole : Out
+        With peepholes only: the cell states as they come, unit after unit, of which rows see those of the time step
+        before; and the sum that ``preactivation`` rounds.
     apart : Out
         The candidate's input sum, multiplied, its bias included; two cycles older than ``preactivation``.
     """
 
     def __init__(self, spec: Recurrent):
         self.spec = spec
-        super().__init__(
-            {
-                "load_inputs": In(1),
-                "load": In(1),
-                "sums": In(data.ArrayLayout(signed(spec.accumulator_bits), spec.rows)),
-                "valid": Out(1),
-                "gate": Out(range(max(2, spec.gates))),
-                "preactivation": Out(signed(spec.cell.preactivation.bits)),
-                "apart": Out(signed(spec.totals[0].bits)),
+        members = {
+            "load_inputs": In(1),
+            "load": In(1),
+            "sums": In(data.ArrayLayout(signed(spec.accumulator_bits), spec.rows)),
+            "valid": Out(1),
+            "gate": Out(range(max(2, spec.gates))),
+            "preactivation": Out(signed(spec.cell.preactivation.bits)),
+            "apart": Out(signed(spec.totals[0].bits)),
+        }
+        if spec.peephole is not None:
+            members |= {
+                "state_done": In(1),
+                "state": In(form_shape(spec.cell.state)),
+                "whole": Out(signed(max(interval.bits for interval in spec.totals) + 1)),
             }
-        )
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
@@ -61,15 +70,20 @@ class GatePipeline(wiring.Component):
         m.submodules.constants = table = CyclicTable(self._columns())
         m.d.comb += table.advance.eq(serving)
         totals = []
+        more = spec.sum_fraction - spec.layer.product_fraction
         for name, operand, interval in zip(("input", "state"), operands, spec.totals, strict=True):
             factor = Signal(unsigned(spec.multiplier_bits), name=f"{name}_factor", reset_less=True)
             m.d.sync += factor.eq(table.word[f"{name}_multiplier"])
             multiplied = wide_product(m, operand, factor, name)
             wait = pipeline.CAPTURE + pipeline.DSP_STAGES
-            addend = delayed(m, table.word[f"{name}_addend"], wait, f"{name}_addend", flag=False)
-            total = Signal(signed(interval.bits), name=f"{name}_total", reset_less=True)
-            m.d.sync += total.eq(multiplied + (addend << spec.addend_shift))
-            totals.append(total)
+            register = Signal(signed(interval.bits), name=f"{name}_total", reset_less=True)
+            if name == "state" and spec.peephole is not None:
+                addend = self._peephole(m, serving, table, wait)
+            else:
+                addend = delayed(m, table.word[f"{name}_addend"], wait, f"{name}_addend", flag=False)
+                addend = addend << spec.addend_shift + more
+            m.d.sync += register.eq((multiplied << more if more else multiplied) + addend)
+            totals.append(register)
         before = pipeline.CAPTURE + pipeline.DSP_STAGES + pipeline.BIAS
         added = delayed(m, serving, before, "totalled")
         gate = self._gate(m, added)
@@ -78,7 +92,7 @@ class GatePipeline(wiring.Component):
         is_apart = (gate == spec.gates - 1) if has_apart else 0
         m.d.sync += whole.eq(totals[1] + Mux(is_apart, 0, totals[0]))
         form, bounds = spec.cell.preactivation, spec.layer.requantize
-        whole_rounded = rounded(m, whole, spec.layer.product_fraction, form.fraction, "rounded")
+        whole_rounded = rounded(m, whole, spec.sum_fraction, form.fraction, "rounded")
         after = pipeline.ADD + pipeline.ROUND
         apart_now = delayed(m, is_apart, after, "apart_now", flag=False) if has_apart else 0
         low = Mux(apart_now, form.low, bounds.low) if bounds.low != form.low else form.low
@@ -90,7 +104,26 @@ class GatePipeline(wiring.Component):
             self.gate.eq(delayed(m, gate, after + pipeline.SATURATE, "gate", flag=False)),
             self.apart.eq(delayed(m, totals[0], pipeline.ADD, "apart", flag=False)),
         ]
+        if spec.peephole is not None:
+            m.d.comb += self.whole.eq(delayed(m, whole, after - pipeline.ADD + pipeline.SATURATE, "whole", flag=False))
         return m
+
+    def _peephole(self, m: Module, serving, table: CyclicTable, wait: int):
+        """Return the bias of the state's sum and what the row sees of the old cell state, ``wait`` cycles later."""
+        spec = self.spec
+        cell = spec.cell
+        time = cyclic(m, spec.time_steps, serving & table.final, "time_served")
+        read = 2
+        memory = RowMemory(m, cell.state, spec.tiles * spec.fold.pe, table.word.unit, read, "peephole_state")
+        memory.write(self.state_done, self.state)
+        old = Mux(delayed(m, time == 0, read, "first_time", flag=False), 0, memory.value)
+        weight = delayed(m, table.word.peephole, read, "peephole", flag=False)
+        seen = product(m, weight, old, "peephole_product")
+        bias = delayed(m, table.word.state_addend, wait - 1, "state_addend", flag=False) << spec.addend_shift
+        addend, _ = total(
+            m, [(bias, spec.layer.product_fraction), (seen, spec.peephole_fraction)], "peephole_addend"
+        )  # fmt: skip
+        return addend
 
     def _gate(self, m: Module, added):
         """Return which of a unit's rows, in the order of service, the cycles with ``added`` bring."""
@@ -140,4 +173,7 @@ class GatePipeline(wiring.Component):
         spec = self.spec
         names = ("input", "state")
         columns = {f"{n}_multiplier": c for n, c in zip(names, spec.row_multipliers, strict=True)}
-        return columns | {f"{n}_addend": c for n, c in zip(names, spec.row_addends, strict=True)}
+        columns |= {f"{n}_addend": c for n, c in zip(names, spec.row_addends, strict=True)}
+        if spec.peephole is not None:
+            columns |= {"peephole": spec.row_peepholes, "unit": spec.row_units}
+        return columns

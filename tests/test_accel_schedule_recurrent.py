@@ -118,8 +118,6 @@ def test_turning_sequences_round_takes_a_beat_a_cycle_where_two_are_held(capacit
     [
         (LSTM(input_size=2, hidden_size=2, direction="bidirectional"), "direction forward, not bidirectional"),
         (LSTM(input_size=2, hidden_size=2, direction="reverse"), "direction forward, not reverse"),
-        (LSTM(input_size=2, hidden_size=2, has_peepholes=True), "no peepholes"),
-        (LSTM(input_size=2, hidden_size=2, input_forget=True), "no coupled gates"),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )

@@ -12,7 +12,7 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 SAMPLES = 24
 
 
-def cell(s, op, x, features, units, *, outputs=2, **attributes):
+def cell(s, op, x, features, units, *, outputs=2, peepholes=False, **attributes):
     """Add a recurrent node with random weights; return its sequence of hidden states."""
     directions = 2 if attributes.get("direction") == "bidirectional" else 1
     rows = GATES[op] * units
@@ -20,6 +20,7 @@ def cell(s, op, x, features, units, *, outputs=2, **attributes):
         s.weights(directions, rows, features, scale=1.5 / np.sqrt(features)),
         s.weights(directions, rows, units, scale=1.5 / np.sqrt(units)),
         s.weights(directions, 2 * rows),
+        *(["", "", "", s.weights(directions, 3 * units)] if peepholes else []),
     ]
     return s.op(op, x, *parts, outputs=outputs, hidden_size=units, **attributes)
 
@@ -42,11 +43,11 @@ def two_layers_both_ways():
 
 
 def between_convolutions():
-    """A convolution over time, a bidirectional LSTM of as many features as steps, another convolution, a dense one."""
+    """A convolution over time, an LSTM with peepholes, both ways and as many features as steps, another convolution."""
     s = Sketch(seed=2)
     x = s.input("x", "n", 3, 8)
     x = s.op("Relu", s.op("Conv", x, s.weights(8, 3, 3), s.weights(8), pads=[1, 1]))
-    y = cell(s, "LSTM", s.op("Transpose", x, perm=[2, 0, 1]), 8, 4, direction="bidirectional")
+    y = cell(s, "LSTM", s.op("Transpose", x, perm=[2, 0, 1]), 8, 4, peepholes=True, direction="bidirectional")
     y = s.op("Transpose", side_by_side(s, y), perm=[1, 2, 0])
     y = s.op("Conv", y, s.weights(5, 8, 3), s.weights(5), strides=[2])
     return s.model(dense(s, s.op("Flatten", y), 15, 3))

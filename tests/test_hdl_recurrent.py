@@ -8,6 +8,7 @@ import pytest
 from accel import beats, shipped, stepper
 from accel.app import generate, verify
 from accel.cell import BIAS_GUARD_BITS, CellFormats
+from accel.fixedpoint import FixedPoint
 from accel.layers.arithmetic import UINT8
 from accel.layers.gru import GRU
 from accel.layers.lstm import LSTM
@@ -23,7 +24,9 @@ FORMATS = CellFormats(
     preactivation=PREACTIVATION, activations=(GATE,) * 3, hidden=WIDE_HIDDEN, state=STATE, index_bits=8
 )
 TWO_GATES = replace(FORMATS, activations=(GATE,) * 2, state=None)
+PEEPING = replace(FORMATS, peephole=FixedPoint(16, 12))
 LAYERS = {
+    "LSTM, peepholes": (LSTM(input_size=3, hidden_size=5, has_peepholes=True), PEEPING),
     "LSTM": (LSTM(input_size=3, hidden_size=5), FORMATS),
     "GRU": (GRU(input_size=3, hidden_size=5, linear_before_reset=True), TWO_GATES),
     "GRU, resets states": (GRU(input_size=3, hidden_size=5), TWO_GATES),
@@ -60,6 +63,22 @@ class Biased(recurrent.Recurrent):
         return of_input + (np.arange(len(of_input)) == 3) * (1 << BIAS_GUARD_BITS), of_state
 
 
+class Blind(recurrent.Recurrent):
+    """The input gates do not see the cell state."""
+
+    @property
+    def row_peepholes(self):
+        return super().row_peepholes * (np.arange(self.tiles * self.rows) % self.gates > 0)
+
+
+class Crossed(recurrent.Recurrent):
+    """The output gates see the cell state with the weight of another unit."""
+
+    @property
+    def output_peepholes(self):
+        return np.roll(super().output_peepholes, 1)
+
+
 def mismatches(kind, cell, fold):
     """Return how many values of a kernel differ from the layer's, and how many transfers from the stepper's cycles."""
     example = recurrent_example("faults", LAYERS[cell][0], 4, LAYERS[cell][1], result=WIDE_HIDDEN)
@@ -90,6 +109,7 @@ def test_a_correct_kernel_has_no_mismatch(cell, fold):
         *((Hasty, cell, fold) for cell in LAYERS for fold in (WHOLE_STATE, PARTS)),
         *((HastyReset, "GRU, resets states", fold) for fold in (WHOLE_STATE, PARTS)),
         *((Biased, cell, PARTS) for cell in LAYERS),
+        *((kind, "LSTM, peepholes", PARTS) for kind in (Blind, Crossed)),
     ],
     ids=lambda v: v if isinstance(v, str) else getattr(v, "__name__", str(v)),
 )

@@ -12,6 +12,7 @@ from accel.fixedpoint import FixedPoint, Ints
 from accel.layers.arithmetic import INT4, float_example
 from accel.layers.base import Array, Example
 from accel.layers.integer_recurrent import IntegerRecurrent, Term, exact_sum
+from accel.layers.recurrent import Activation
 from accel.layers.recurrent_examples import GATE, HIDDEN, PREACTIVATION, WIDE_HIDDEN, recurrent_example
 
 
@@ -84,6 +85,9 @@ class GRU(IntegerRecurrent):
         wide = replace(narrow, hidden=WIDE_HIDDEN, index_bits=7)
         few_bits = replace(narrow, activations=(FixedPoint(8, 8, signed=False), FixedPoint(8, 7)))
         after = replace(cls(input_size=3, hidden_size=4), linear_before_reset=True)
+        few = FixedPoint(12, 8)
+        rectifying = replace(after, activations=(Activation("Sigmoid"), Activation("Relu")))
+        before = replace(rectifying, linear_before_reset=False, hidden_size=3)
         small = cls(input_size=1, hidden_size=1, linear_before_reset=True, has_bias=False)
         return (
             float_example("forward", cls(input_size=3, hidden_size=4), ((5, 3),)),
@@ -95,5 +99,7 @@ class GRU(IntegerRecurrent):
             recurrent_example("integers, last state", replace(after, hidden_size=5), 3, narrow, output=1),
             recurrent_example("integers, wide state", replace(after, input_size=4), 5, wide),
             recurrent_example("integers, one unit", small, 2, narrow, input=INT4),
+            recurrent_example("integers, ReLU", rectifying, 3, replace(narrow, activations=(GATE, few))),
+            recurrent_example("integers, reset before, ReLU", before, 3, replace(narrow, activations=(GATE, few))),
             recurrent_example("integers, narrow gates, clipped", replace(after, clip=1.5), 3, few_bits, weight_bits=4),
         )

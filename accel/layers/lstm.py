@@ -120,6 +120,11 @@ class LSTM(IntegerRecurrent):
             preactivation=PREACTIVATION, activations=(GATE,) * 3, hidden=HIDDEN, state=STATE, index_bits=8
         )
         wide = replace(narrow, hidden=WIDE_HIDDEN, state=FixedPoint(16, 13), index_bits=7)
+        peeping = replace(narrow, peephole=FixedPoint(16, 13))
+        seeing = cls(input_size=2, hidden_size=3, has_peepholes=True)
+        rectifying = cls(
+            input_size=3, hidden_size=2, activations=(Activation("Sigmoid"), Activation("Relu"), Activation("Tanh"))
+        )
         clipped = cls(input_size=3, hidden_size=3, clip=1.5, has_bias=False)
         return (
             float_example("forward", cls(input_size=3, hidden_size=4), ((5, 3),)),
@@ -133,4 +138,10 @@ class LSTM(IntegerRecurrent):
             recurrent_example("integers, wide state", cls(input_size=4, hidden_size=2), 5, wide),
             recurrent_example("integers, one unit", cls(input_size=1, hidden_size=1), 1, narrow, input=INT4),
             recurrent_example("integers, clipped", clipped, 3, narrow, weight_bits=4),
+            recurrent_example("integers, peepholes", replace(seeing, clip=1.5), 4, peeping),
+            recurrent_example(
+                "integers, coupled gates", replace(seeing, has_peepholes=False, input_forget=True), 3, wide
+            ),
+            recurrent_example("integers, coupled, peepholes", replace(seeing, input_forget=True), 3, peeping, output=1),
+            recurrent_example("integers, ReLU", rectifying, 3, replace(narrow, activations=(GATE, STATE, GATE))),
         )

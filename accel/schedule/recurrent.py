@@ -14,8 +14,6 @@ from accel.errors import InputError, ModelError, UnsupportedError
 from accel.fixedpoint import FixedPoint, Quantization, signed_bits
 from accel.layers.base import Layer, Shape
 from accel.layers.integer_recurrent import IntegerRecurrent
-from accel.layers.lstm import LSTM
-from accel.layers.rnn import RNN
 from accel.layers.window import Window
 from accel.schedule import pipeline
 from accel.schedule.base import Counts, FoldSpace, Memory, Schedule, Stream
@@ -122,10 +120,6 @@ class Recurrent(RowKernel):
             return f"direction forward, not {layer.direction}"
         if layer.output not in (0, 1):
             return "one output, the sequence of hidden states or the last one"
-        if isinstance(layer, LSTM) and (layer.has_peepholes or layer.input_forget):
-            return f"no {'peepholes' if layer.has_peepholes else 'coupled gates'}"
-        if not isinstance(layer, RNN) and any(a.name == "Relu" for a in layer.activations):
-            return "activations by tables, not Relu"
         return None
 
     @classmethod
@@ -290,8 +284,10 @@ class Recurrent(RowKernel):
             return {"activation": pipeline.CURVE, "state": product}
         if self.layer.op == "GRU":
             return {"gates": pipeline.CURVE - 1, "reset": product, "activation": pipeline.CURVE, "state": product}
+        # An output gate that sees the new cell state is rounded beside the tanh of that state, two cycles later.
+        peephole = {} if self.peephole is None else {"peephole": pipeline.MULTIPLY + pipeline.ADD}
         return {
-            "activation": pipeline.CURVE, "cell": product, "cell preactivation": _ROUNDED,
+            "activation": pipeline.CURVE, "cell": product, **peephole, "cell preactivation": _ROUNDED,
             "cell activation": pipeline.CURVE, "state": pipeline.MULTIPLY + _ROUNDED,
         }  # fmt: skip
 
@@ -356,7 +352,16 @@ class Recurrent(RowKernel):
         simd, cell = self.fold.simd, self.cell
         constants = 2 * self.multiplier_bits + sum(signed_bits(int(a.min()), int(a.max())) for a in self.row_addends)
         word = max(form.bits for form in cell.activations) * (1 + cell.interpolate)
-        tables = len([c for c in self.layer.curves if c is not None])
+        tables = self.tables
+        peepholes: tuple[Memory, ...] = ()
+        if self.peephole is not None:
+            assert cell.peephole is not None
+            assert cell.state is not None
+            constants += cell.peephole.bits
+            peepholes = (
+                Memory("peephole state", self.tiles * self.fold.pe, cell.state.bits),
+                Memory("output peepholes", self.tiles * self.fold.pe, cell.peephole.bits, initialised=True),
+            )
         kept = {"RNN": None, "LSTM": cell.state, "GRU": cell.hidden}[self.layer.op]
         depth = self.tiles * self.fold.pe
         state = () if kept is None else (Memory("unit state", depth, kept.bits),)
@@ -370,17 +375,25 @@ class Recurrent(RowKernel):
             *(Memory(f"table {i}", 1 << cell.index_bits, word, initialised=True) for i in range(tables)),
             *state,
             *updates,
+            *peepholes,
         )
+
+    @property
+    def tables(self) -> int:
+        """Tables of activations; an output gate that sees the new cell state has one of its own."""
+        curves = [c is not None for c in self.layer.curves]
+        return sum(curves) + (self.peephole is not None and curves[0])
 
     @property
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
         wide = max(interval.bits for interval in self.sums)
         form = max(f.bits for f in (*self.cell.activations, self.cell.hidden))
-        curves = len([c for c in self.layer.curves if c is not None]) if self.cell.interpolate else 0
+        curves = self.tables if self.cell.interpolate else 0
+        products = {"RNN": 0, "LSTM": 3, "GRU": 3}[self.layer.op] + 2 * (self.peephole is not None)
         return {
             "mac": (self.rows * self.fold.simd, self.element.bits, self.weight_bits),
             "requantize": (2, wide, self.multiplier_bits),
-            "element-wise": ({"RNN": 0, "LSTM": 3, "GRU": 3}[self.layer.op], form + 1, form + 1),
+            "element-wise": (products, form + 1, form + 1),
             "tables": (curves, form + 1, self.cell.preactivation.bits - self.cell.index_bits + 1),
         }
 

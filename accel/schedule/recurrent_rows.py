@@ -13,10 +13,13 @@ from accel.intervals import Interval, accumulator_interval
 from accel.layers.base import Layer, Shape
 from accel.layers.gru import GRU
 from accel.layers.integer_recurrent import IntegerRecurrent
+from accel.layers.lstm import LSTM
 from accel.schedule.base import LayerKernel
 
 _UNIT_BY_UNIT: dict[str, tuple[int, ...]] = {"RNN": (0,), "LSTM": (0, 3, 2, 1), "GRU": (0, 1, 2)}
 """ONNX's gates in the order in which a unit's rows are served: the LSTM's output gate last, as it is used last."""
+_COUPLED = (0, 3, 1)
+"""An LSTM's whose forget gate is what the input gate leaves."""
 _GATE_BY_GATE = ((1,), (0,), (2,))
 """A GRU's whose candidates read reset states: every unit's reset gate first, so that the update gates cover the time
 until the last reset state stands."""
@@ -51,12 +54,26 @@ class RowKernel(LayerKernel):
     @property
     def passes(self) -> tuple[tuple[int, ...], ...]:
         """ONNX's gates whose rows are computed together, group by group in the order of the passes."""
-        return _GATE_BY_GATE if self.resets_states else (_UNIT_BY_UNIT[self.layer.op],)
+        if self.resets_states:
+            return _GATE_BY_GATE
+        return (_COUPLED if self.couples_gates else _UNIT_BY_UNIT[self.layer.op],)
+
+    @property
+    def couples_gates(self) -> bool:
+        """Whether an LSTM has no rows of a forget gate."""
+        return isinstance(self.layer, LSTM) and self.layer.input_forget
 
     @property
     def gates(self) -> int:
         """Gate rows of a unit."""
-        return self.layer.gates
+        return sum(len(gates) for gates in self.passes)
+
+    @property
+    def peephole(self) -> Ints | None:
+        """Peephole weights of an LSTM that has them, shape (3, units): of input, output and forget gate."""
+        if not isinstance(self.layer, LSTM) or self.layer.peephole is None:
+            return None
+        return self.layer.peephole[0].reshape(3, self.units).astype(np.int64)
 
     @property
     def units(self) -> int:
@@ -168,6 +185,41 @@ class RowKernel(LayerKernel):
         assert self.layer.requantize is not None
         return max(0, self.layer.requantize.shift - BIAS_GUARD_BITS)
 
+    @cached_property
+    def row_peepholes(self) -> Ints | None:
+        """Peephole weights of every row that sees the old cell state, in the order of service; zero for the others."""
+        if self.peephole is None:
+            return None
+        of_input, _, of_forget = self.peephole
+        nothing = np.zeros_like(of_input)
+        return self._served(np.concatenate([of_input, nothing, of_forget, nothing]))
+
+    @property
+    def output_peepholes(self) -> Ints | None:
+        """Peephole weights of the output gates, unit by unit; zeros past the last one."""
+        if self.peephole is None:
+            return None
+        return np.pad(self.peephole[1], (0, self.tiles * self.fold.pe - self.units))
+
+    @property
+    def row_units(self) -> Ints:
+        """Unit of every row, in the order of service; rows past the last unit have further ones."""
+        unit = np.arange(self.tiles * self.fold.pe, dtype=np.int64)
+        return np.concatenate([np.repeat(unit, len(gates)) for gates in self.passes])
+
+    @property
+    def peephole_fraction(self) -> int:
+        """Bits behind the point of a peephole's product."""
+        assert self.cell.peephole is not None
+        assert self.cell.state is not None
+        return self.cell.peephole.fraction + self.cell.state.fraction
+
+    @property
+    def sum_fraction(self) -> int:
+        """Bits behind the point of what is rounded to a pre-activation."""
+        fraction = self.layer.product_fraction
+        return fraction if self.peephole is None else max(fraction, self.peephole_fraction)
+
     @property
     def multiplier_bits(self) -> int:
         """Unsigned width of the multipliers."""
@@ -175,12 +227,19 @@ class RowKernel(LayerKernel):
 
     @cached_property
     def totals(self) -> tuple[Interval, Interval]:
-        """Every multiplied sum with its bias: over the input, and over the hidden state."""
+        """Every multiplied sum with its bias: over the input, and over the hidden state, there with the peephole."""
         found: list[Interval] = []
         for interval, multipliers, addends in zip(
             self.sums, self.layer.multipliers[0], self.layer.addends[0], strict=True
         ):
             largest = int(multipliers.max())
             low = min(interval.low * largest, 0) + min(int(addends.min()), 0)
-            found.append(Interval(low, max(interval.high * largest, 0) + max(int(addends.max()), 0)))
+            high = max(interval.high * largest, 0) + max(int(addends.max()), 0)
+            more = self.sum_fraction - self.layer.product_fraction
+            found.append(Interval(low << more, high << more))
+        if self.row_peepholes is not None:
+            assert self.cell.state is not None
+            seen = int(np.abs(self.row_peepholes).max()) << self.cell.state.bits - 1
+            seen <<= self.sum_fraction - self.peephole_fraction
+            found[1] = Interval(found[1].low - seen, found[1].high + seen)
         return found[0], found[1]
