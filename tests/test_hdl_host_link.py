@@ -1,17 +1,22 @@
 """The host link's gateware, byte by byte, around a core that gives back what it gets."""
 
 import random
+import sys
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
+import hdl
 from accel.errors import CapacityError
 from accel.link import VERSION, Decoder, Fault, ToBoard, ToHost, encode
 from accel.schedule.base import Stream
 from hdl import uart
 from hdl.host_buffers import Lane, lanes
 from hdl.host_link import HostLink
+from hdl.stopwatch import Stopwatch
 
 IDENTITY = bytes(range(0x70, 0x80))  # flags and escapes among them
 SPACING = 5
@@ -21,10 +26,10 @@ SPACING = 5
 class Bench:
     """A `HostLink` whose core passes every input to the output of the same place."""
 
-    def __init__(self, *shapes, depth=64):
+    def __init__(self, *shapes, depth=64, link=HostLink):
         ins = [Lane(f"s{i}", size, beats, depth) for i, (size, beats) in enumerate(shapes)]
         outs = [Lane(f"m{i}", size, beats, depth) for i, (size, beats) in enumerate(shapes)]
-        self.link = HostLink(ins, outs, IDENTITY)
+        self.link = link(ins, outs, IDENTITY)
 
     def run(self, *sent, wait=200, stall=0.0):
         """Send bytes, or with ``None`` in their place a break, and return what comes back until long after."""
@@ -94,13 +99,11 @@ def test_a_tensor_goes_in_and_comes_out_with_the_cycles_it_took(size, stall):
     assert bodies == [result(0, TENSOR, 12 // size)]
 
 
-def test_the_board_says_who_it_is_and_every_reset_is_answered_with_its_epoch():
-    bodies = Bench((1, 12)).run(encode(bytes([ToBoard.IDENTIFY])), reset(7), reset(0x7E))
-    assert bodies == [
-        bytes([ToHost.IDENTITY, VERSION]) + IDENTITY,
-        bytes([ToHost.READY, 7]),
-        bytes([ToHost.READY, 0x7E]),
-    ]
+def test_the_board_always_says_who_it_is_and_answers_every_reset_with_its_epoch():
+    identify, identity = encode(bytes([ToBoard.IDENTIFY])), bytes([ToHost.IDENTITY, VERSION]) + IDENTITY
+    bodies = Bench((1, 12)).run(identify, b"~x~", identify, reset(7), reset(0x7E))
+    ready = [bytes([ToHost.READY, epoch]) for epoch in (7, 0x7E)]
+    assert bodies == [identity, error(Fault.CHECKSUM, 0), identity, *ready]
 
 
 def test_a_tensor_may_come_in_pieces_and_two_may_follow_one_another():
@@ -123,49 +126,124 @@ def test_all_inputs_of_a_tensor_enter_together():
     assert int.from_bytes(bodies[-1][3:7], "little") == 3
 
 
-@pytest.mark.parametrize(
-    ("bad", "fault"),
-    [
-        (data(0, TENSOR)[:-2] + b"\x00~", Fault.CHECKSUM),
-        (data(0, TENSOR)[:5] + data(0, TENSOR)[6:], Fault.CHECKSUM),
-        (data(0, TENSOR)[:-1] + b"}~", Fault.CHECKSUM),
-        (b"~garbage~", Fault.CHECKSUM),
-        (b"~x~", Fault.CHECKSUM),
-        (data(1, TENSOR), Fault.SEQUENCE),
-        (data(0, TENSOR, port=1), Fault.PORT),
-        (data(0, TENSOR[:11]), Fault.LENGTH),
-        (encode(bytes([ToBoard.DATA, 0])), Fault.LENGTH),
-        (encode(bytes([ToBoard.RESET])), Fault.LENGTH),
-        (encode(b"\x55"), Fault.KIND),
-        (data(0, bytes(130)), Fault.OVERRUN),
-    ],
-    ids=lambda value: value.name if isinstance(value, Fault) else None,
-)
-def test_a_bad_frame_is_reported_once_and_nothing_enters_until_a_reset(bad, fault):
-    good = data(0, TENSOR)
-    bodies = Bench((2, 6)).run(bad, good, data(1, TENSOR), encode(bytes([ToBoard.IDENTIFY])), reset(3), good)
-    assert bodies == [
-        error(fault, 0),
-        bytes([ToHost.IDENTITY, VERSION]) + IDENTITY,
-        bytes([ToHost.READY, 3]),
-        result(0, TENSOR, 6),
-    ]
+BAD = [
+    ([data(0, TENSOR)[:-2] + b"\x00~"], Fault.CHECKSUM),
+    ([data(0, TENSOR)[:5] + data(0, TENSOR)[6:]], Fault.CHECKSUM),
+    ([data(0, TENSOR)[:-1] + b"}~"], Fault.CHECKSUM),
+    ([data(0, TENSOR)[:9], None, data(0, TENSOR)[9:]], Fault.CHECKSUM),
+    ([b"~garbage~"], Fault.CHECKSUM),
+    ([b"~x~"], Fault.CHECKSUM),
+    ([data(1, TENSOR)], Fault.SEQUENCE),
+    ([data(0, TENSOR, port=1)], Fault.PORT),
+    ([data(0, TENSOR[:11])], Fault.LENGTH),
+    ([encode(bytes([ToBoard.DATA, 0]))], Fault.LENGTH),
+    ([encode(bytes([ToBoard.RESET]))], Fault.LENGTH),
+    ([encode(b"\x55")], Fault.KIND),
+    ([data(0, bytes(38))], Fault.OVERRUN),
+]
+"""What is sent, and what the board says of it; ``None`` is a byte that the line lost."""
 
 
-def test_a_byte_lost_on_the_line_spoils_its_frame_only():
-    bodies = Bench((1, 12)).run(data(0, TENSOR)[:9], None, data(0, TENSOR)[9:], reset(1), data(0, TENSOR))
-    assert bodies == [error(Fault.CHECKSUM, 0), bytes([ToHost.READY, 1]), result(0, TENSOR, 12)]
+def misuse(bad, link=HostLink):
+    """Misuse a board, again and again, with resets that mend it; return what comes back, and what should."""
+    sent, wanted = [], []
+    for epoch, (pieces, fault) in enumerate(bad):
+        sent += [*pieces, data(0, TENSOR), reset(epoch)]
+        wanted += [error(fault, 0), bytes([ToHost.READY, epoch])]
+        sent += [data(0, TENSOR), data(1, TENSOR[:1:-1]), data(2, TENSOR[1::-1]), data(3, TENSOR[:4]), reset(99)]
+        wanted += [result(0, TENSOR, 6), result(1, TENSOR[::-1], 6), bytes([ToHost.READY, 99])]
+    sent += [data(0, TENSOR), encode(bytes([ToBoard.IDENTIFY]))]
+    wanted += [result(0, TENSOR, 6), bytes([ToHost.IDENTITY, VERSION]) + IDENTITY]
+    return Bench((2, 6), depth=16, link=link).run(*sent), wanted
+
+
+def test_a_bad_frame_is_reported_once_and_nothing_enters_until_a_reset():
+    got, wanted = misuse(BAD)
+    assert got == wanted
+
+
+PLANTED = {
+    "the checksum is not looked at": (0, "frames", "& check.match_detected", ""),
+    "the checksum goes into the core": (5, "frames", "count >= CRC_BYTES)", "count >= CRC_BYTES - 1)"),
+    "a lost byte is forgotten": (3, "frames", "& ~escaped & ~lost", "& ~escaped"),
+    "a frame may end in an escape": (2, "frames", "& ~escaped & ~lost", "& ~lost"),
+    "escapes are sent and nothing is flipped": (
+        5,
+        "frames",
+        "Mux(escaped, byte ^ FLIP, Mux(",
+        "Mux(escaped, byte, Mux(",
+    ),
+    "bytes of a bad frame stay": (0, "host_buffers", "tail.eq(kept)", "kept.eq(tail)"),
+    "what overruns is kept": (12, "host_buffers", "self.overrun.eq(1)", "self.overrun.eq(0)"),
+    "half a beat is kept": (8, "host_buffers", "self.whole.eq(part == 0)", "self.whole.eq(1)"),
+    "a tensor is released a beat short": (5, "host_buffers", ">= beats)", ">= beats - 1)"),
+    "a reset leaves the numbers": (5, "host_link", ", asks.sequence.eq(0)", ""),
+    "a reset leaves the rings": (5, "host_link", "ResetInserter(clear)(TensorRing(lane))", "TensorRing(lane)"),
+    "data is taken after an error": (5, "host_link", "(fault == 0) & ~self.failed),", "(fault == 0)),"),
+    "any number will do": (6, "host_link", "second != asks.sequence", "Const(0)"),
+    "any port will do": (7, "host_link", "with m.Elif(~keeps.any()):", "with m.Elif(Const(0)):"),
+    "the stopwatch starts a cycle late": (5, "stopwatch", "count.eq(1)", "count.eq(0)"),
+    "the stopwatch runs on": (5, "stopwatch", "[runs.eq(0), known.eq(1)]", "[known.eq(1)]"),
+}
+"""Which of the bad frames shows it, and an edit of the gateware's source, in one place."""
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_fault_planted_in_the_gateware_shows(name, monkeypatch):
+    case, module, text, other = PLANTED[name]
+    sources = {}
+    for part in ("frames", "stopwatch", "host_buffers", "host_link"):
+        source = Path(hdl.__path__[0], f"{part}.py").read_text()
+        if part == module:
+            assert source.count(text) == 1
+            source = source.replace(text, other)
+        sources[part] = ModuleType(f"hdl.{part}")
+        monkeypatch.setitem(sys.modules, f"hdl.{part}", sources[part])
+        exec(compile(source, part, "exec"), sources[part].__dict__)
+    try:
+        got, wanted = misuse(BAD[case : case + 1], sources["host_link"].HostLink)
+    except AssertionError:
+        return  # what came back was no frames
+    assert got != wanted
 
 
 def test_flags_alone_are_no_frames():
     assert Bench((1, 12)).run(b"~~~~", data(0, TENSOR), b"~~") == [result(0, TENSOR, 12)]
 
 
-def test_numbers_wrap_and_a_number_that_came_round_is_not_timed_by_the_tensor_before():
-    bodies = Bench((1, 2)).run(*(data(i % 256, [i % 251, i % 7]) for i in range(260)))
-    assert [body[2] for body in bodies] == [i % 256 for i in range(260)]
-    assert [list(body[7:]) for body in bodies] == [[i % 251, i % 7] for i in range(260)]
-    assert all(int.from_bytes(body[3:7], "little") in (0, 2) for body in bodies)
+def test_a_number_that_came_round_is_not_taken_for_the_tensor_that_was_timed():
+    stopwatch = Stopwatch(2)
+    simulator = Simulator(stopwatch)
+    simulator.add_clock(1e-6)
+
+    async def core(ctx):
+        async def cycle(released=0, enters=0, ends=0):
+            ctx.set(stopwatch.released, released)
+            ctx.set(stopwatch.enters, enters)
+            ctx.set(stopwatch.ends, ends)
+            await ctx.tick()
+
+        def cycles(number):
+            ctx.set(stopwatch.asked, number % 256)
+            return ctx.get(stopwatch.cycles)
+
+        await cycle(released=1)  # tensor 0 has the core to itself
+        for enters, ends in ((0, 0), (1, 0), (1, 0), (0, 0b10), (0, 0), (0, 0b01), (0, 0)):
+            await cycle(enters=enters, ends=ends)
+        assert [cycles(0), cycles(1)] == [5, 0]
+        await cycle(released=1)  # from here on one is always on its way when the next is released
+        for _ in range(300):
+            await cycle(released=1, enters=1)
+            await cycle(ends=0b11)
+        assert not any(cycles(number) for number in range(300) if number != 1)
+        await cycle(ends=0b11)
+        await cycle(released=1)
+        await cycle(enters=1, ends=0)
+        await cycle(ends=0b11)
+        assert cycles(302) == 2
+
+    simulator.add_testbench(core)
+    simulator.run()
 
 
 def test_buffers_hold_two_tensors_or_one_or_are_refused():
