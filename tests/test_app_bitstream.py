@@ -10,8 +10,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from accel import tools
-from accel.app import bitstream
-from accel.app.bitstream import ecp5, ice40
+from accel.app import bitstream, build, generate
+from accel.app.bitstream import ecp5, gw2ar, ice40
 from accel.errors import CheckError, UnsupportedError
 from hdl.mac import MacArray
 from hdl.requantize import wide_product
@@ -22,14 +22,17 @@ def test_ordering_names_become_the_placer_s_options():
     assert ecp5.part_options("LFE5U-85F-6BG381C") == ("--85k", "--speed", "6", "--package", "CABGA381")
     assert ecp5.part_options("LFE5U-12F-8TG144I") == ("--12k", "--speed", "8", "--package", "TQFP144")
     assert ice40.part_options("iCE40UP5K-SG48I") == ("--up5k", "--package", "sg48")
-    for options in (ecp5.part_options, ice40.part_options):
+    assert gw2ar.part_options("GW2AR-LV18QN88C8/I7")[-1] == "family=GW2A-18C"
+    for options in (ecp5.part_options, gw2ar.part_options, ice40.part_options):
         with pytest.raises(UnsupportedError, match="'XC7A35T'"):
             options("XC7A35T")
 
 
 def test_a_family_without_a_flow_is_refused_with_those_that_have_one():
-    assert bitstream.supported() == ["ecp5", "ice40"]
-    with pytest.raises(UnsupportedError, match="no bitstream flow for family 'xc7'; there is one for ecp5, ice40"):
+    assert bitstream.supported() == ["ecp5", "gw2ar", "ice40"]
+    with pytest.raises(
+        UnsupportedError, match="no bitstream flow for family 'xc7'; there is one for ecp5, gw2ar, ice40"
+    ):
         bitstream.family("xc7")
     with pytest.raises(UnsupportedError, match="no bitstream flow for family 'artix7'"):
         bitstream.family("artix7")
@@ -153,3 +156,21 @@ def test_products_that_are_summed_keep_their_multipliers_on_ice40(tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     done = subprocess.run(["vvp", "bench"], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.startswith("0 differences")
+
+
+def test_gowin_s_small_multipliers_are_half_of_a_large_one(tmp_path):
+    cells = {"LUT4": (900, 20736), "DFF": (700, 15552), "MULT18X18": (3, 48), "MULT9X9": (5, 96), "BSRAM": (4, 46)}
+    utilisation = {cell: {"used": used, "available": available} for cell, (used, available) in cells.items()}
+    placed = gw2ar.FLOW.placed(*report(tmp_path, utilization=utilisation))
+    assert placed.used == {"lut": 900, "ff": 700, "dsp": 6, "bram": 4}
+    assert placed.available["dsp"] == 48
+    assert gw2ar.FLOW.pack_arguments("a.json", "a.fs") == ("-d", "GW2A-18C", "-o", "a.fs", "a.json")
+
+
+def test_a_part_whose_placer_needs_pins_is_built_on_a_board_only(tmp_path):
+    out = generate.generate("mlp", target="gw2ar-18", budget="multipliers=4", out=tmp_path / "mlp").folder
+    with pytest.raises(
+        UnsupportedError, match="place and route for gw2ar-18 needs pins: generate the design for a board"
+    ):
+        build.build(out)
+    assert not (out / build.FOLDER).exists()

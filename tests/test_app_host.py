@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import sys
 
 import numpy as np
@@ -86,6 +87,21 @@ def test_the_whole_system_gives_what_the_reference_gives_in_the_cycles_predicted
     (got,), (wanted,) = (data.read_npz(tmp_path / name).values() for name in ("y.npz", "reference.npz"))
     assert got.dtype == wanted.dtype
     assert np.array_equal(got, wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.synth
+def test_a_board_s_bitstream_has_its_pins_and_its_pll_and_states_three_rates(tiny_model, tmp_path, capsys):
+    out = tmp_path / "tiny"
+    generate.generate(tiny_model, board="icebreaker", budget="multipliers=4", out=out)
+    assert run_cli("build", out) == 0
+    said = capsys.readouterr().out
+    for part in ("MHz meets 24 MHz", " at the clock, ", " at Fmax, ", " through the link"):
+        assert part in said
+    placed = (out / "build" / "place.log").read_text()
+    for port in ("oscillator", "receive", "transmit", "button", "led_ready", "led_error"):
+        assert f"constrained '{port}' to bel" in placed
+    assert re.search(r"ICESTORM_PLL: +1/", placed)
 
 
 class FaultyLine:

@@ -44,7 +44,7 @@ def write(folder: Path, board: Board, setting: Setting, core: Top, core_name: st
     """
     constraints = f"{TOP}{bitstream.family(targets.get(board.target).family).constraints_suffix}"
     files.write(folder / constraints, board.constraints)
-    files.write(folder / f"{pll.MODULE}.v", board.pll.verilog(setting))
+    files.write(folder / f"{pll.MODULE}.v", board.pll.verilog(board.oscillator_hz, setting))
     baud = uart.baud(float(setting.hz))
     parts = (manifest.MODEL, manifest.PLAN, f"{core_name}.v", f"{pll.MODULE}.v", constraints)
     identity = _identity([folder / name for name in parts], baud)

