@@ -48,7 +48,7 @@ class RegisterFile(wiring.Component):
     <register>_<field>_set : In
         Sets a sticky field.
     refused : Out(1)
-        A cycle of 1 with every SLVERR.
+        A cycle of 1 with the beginning of every SLVERR.
     """
 
     def __init__(self, registers: Sequence[Register]):
@@ -65,7 +65,7 @@ class RegisterFile(wiring.Component):
         write_refused, read_refused = Signal(), Signal()
         self._writes(m, write_refused)
         self._reads(m, read_refused)
-        m.d.comb += self.refused.eq(write_refused | read_refused)
+        m.d.sync += self.refused.eq(write_refused | read_refused)
         return m
 
     def _writes(self, m: Module, refused: Signal) -> None:
