@@ -14,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 from accel.fixedpoint import Ints
 from accel.schedule import pipeline
 from accel.schedule.base import Stream
+from accel.schedule.lanes import by_beat
 from accel.schedule.sliding import Sliding
 from hdl.delay import delayed
 from hdl.stream import beat_layout
@@ -45,10 +46,7 @@ class Reads:
     @cached_property
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """Lanes by the beat they read: lanes that always read the same beat share one copy of the buffer."""
-        found: dict[bytes, list[int]] = {}
-        for lane in range(self.offset.shape[1]):
-            found.setdefault(np.ascontiguousarray(self.offset[:, lane]).tobytes(), []).append(lane)
-        return tuple(tuple(lanes) for lanes in found.values())
+        return by_beat(self.offset)
 
 
 class WindowBuffer(wiring.Component):

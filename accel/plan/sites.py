@@ -207,8 +207,9 @@ class _Streams:
             return before[0] == after[0]  # channels come last, and what they are cut into keeps their order
         if len(after) == 1:
             return True  # `given` tells the kernel in which order it comes
-        # Axes of length one come and go freely; what else is reshaped would need its elements in another order.
-        return [n for n in before if n != 1] == [n for n in after if n != 1] and len(after) != 2
+        # Axes of length one come and go behind the channels; other shapes need the elements in another order.
+        same = [n for n in before[1:] if n != 1] == [n for n in after[1:] if n != 1]
+        return same and before[:1] == after[:1] and len(after) != 2
 
     def given(self, node: Node, kernel: type[LayerKernel], name: str) -> Shape:
         """Return what a stream carries as `LayerKernel.of` takes it."""

@@ -15,6 +15,7 @@ OLDEST_OPSET = 7
 
 KEEPS_SCALE = frozenset(
     {"MaxPool", "AveragePool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Slice", "Gather"}
+    | {"DepthToSpace", "Resize", "Split"}
 )
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 QUANTISED = (
@@ -79,6 +80,8 @@ def refuse_what_did_not_fold(model: onnx.ModelProto) -> None:
             _refuse_weights(node, constants)
         if node.op_type in RECURRENT:
             _refuse_computed(node, (1, 2, 3, 7), constants)
+        if node.op_type == "Resize":
+            _refuse_interpolation(node)
         if node.op_type == "Clip":
             _refuse_clip_without_zero(node, constants)
 
@@ -106,6 +109,12 @@ def _refuse_weights(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]
         dims = list(constants[node.input[2]].dims)
         if any(size != 1 for size in dims[:-1]):
             raise ModelError(f"{described(node)} must have one bias per output, not an array of shape {tuple(dims)}")
+
+
+def _refuse_interpolation(node: onnx.NodeProto) -> None:
+    modes = [attribute.s.decode(errors="replace") for attribute in node.attribute if attribute.name == "mode"]
+    if modes and modes[0] != "nearest":
+        raise ModelError(f"{described(node)} must have mode nearest, not {shown(modes[0])}")
 
 
 def _refuse_clip_without_zero(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> None:

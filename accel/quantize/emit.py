@@ -92,7 +92,8 @@ def activation_scales(
 
     for node in graph.node:
         if node.op_type in KEEPS_SCALE:
-            leader[find(node.output[0])] = find(node.input[0])
+            for name in node.output:
+                leader[find(name)] = find(node.input[0])
     edges = {value.name for value in [*real_inputs(graph), *graph.output]}
     at_the_end = heads(graph)
     edges |= {name for node in graph.node if node.output[0] in at_the_end for name in node.input}

@@ -20,6 +20,7 @@ from accel.layers.window import Window, as_image
 from accel.schedule import pipeline
 from accel.schedule.base import FoldSpace, Memory, Stream
 from accel.schedule.fold import Fold, Requantizer, requantizer_adders
+from accel.schedule.lanes import by_beat
 from accel.schedule.sliding import Sliding, SlidingKernel
 
 
@@ -48,10 +49,7 @@ class Taps:
     @cached_property
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """Lanes by the beats they read: lanes that always read the same beat share one copy of the input buffer."""
-        found: dict[bytes, list[int]] = {}
-        for lane in range(self.offset.shape[1]):
-            found.setdefault(np.ascontiguousarray(self.offset[:, lane]).tobytes(), []).append(lane)
-        return tuple(tuple(lanes) for lanes in found.values())
+        return by_beat(self.offset)
 
     @cached_property
     def fixed_channels(self) -> tuple[int, ...] | None:

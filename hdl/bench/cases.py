@@ -18,7 +18,7 @@ from accel.schedule.fork import Fork
 from accel.schedule.graph import TOP, Link, ScheduleGraph
 
 _LANES = (1, 2, 3)
-_MOST_OPS = 3
+_MOST_OPS = 6
 """A kernel of more operators computes them all alike, as from a table."""
 
 
