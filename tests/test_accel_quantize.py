@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper, numpy_helper
 
 import accel
-from accel import shipped
+from accel import reference, shipped
 from accel.errors import InputError, ModelError
 from accel.quantize import METADATA_KEY, accuracy, quantize
 from accel.quantize.accepted import KEEPS_SCALE
@@ -208,6 +208,35 @@ def test_every_op(tmp_path):
     assert len(q.nodes("HardSwish")) == 1, "onnxruntime takes it apart; it must come back as one table"
     assert not q.nodes("Relu", "Clip"), "both fold into the saturation of what is before them"
     np.testing.assert_allclose(run(out, data), run(model, data), atol=0.06)
+
+
+def test_what_moves_keeps_its_scale_also_in_several_outputs(tmp_path):
+    model = parsed(
+        """net (float[batch,2,4,6] x) => (float[batch,2,8,12] y) {
+            a = Conv<kernel_shape = [1, 1]>(x, w)
+            b, c = Split<axis = 1, num_outputs = 2>(a)
+            d = Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">
+                (b, , scales)
+            e = DepthToSpace<blocksize = 2>(c)
+            y = Concat<axis = 1>(d, e)
+        }""",
+        w=normal(8, 2, 1, 1),
+        scales=np.array([1, 1, 2, 2], np.float32),
+    )
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 5
+    data, out = {"x": normal(32, 2, 4, 6)}, tmp_path / "q.onnx"
+    quantize(saved(model, tmp_path), data, output_path=out)
+    q = Integers(out)
+    moved = [
+        q.scale(n) for n in q.nodes("QuantizeLinear") if n.input[0].removesuffix("_QuantizeLinear_Input") in "abcde"
+    ]
+    assert len(moved) == 5
+    assert all(scale == moved[0] for scale in moved)
+    step = float(np.max(moved[0][0]))
+    np.testing.assert_allclose(reference.run(accel.load(out), data)["y"], run(model, data), atol=1.5 * step)
+    model.graph.node[2].attribute[0].s = b"linear"
+    with pytest.raises(ModelError, match=r"Resize '\w*' must have mode nearest, not 'linear'"):
+        quantize(saved(model, tmp_path), data, output_path=out)
 
 
 @pytest.mark.parametrize("mover", ["Transpose<perm = [0, 1, 2]>", "MaxPool<kernel_shape = [2]>", "Flatten"])

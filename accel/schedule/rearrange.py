@@ -92,9 +92,7 @@ class Rearrange(LayerKernel):
         source = _sources(layer, shapes[0])
         channels, pixels = shapes[0][0], math.prod(shapes[0][1:])
         made = cls(pixels, channels, source, quantizations[0], output, lanes[0], fold or Fold(), capacity or 1)
-        if capacity is not None:
-            return made
-        return replace(made, capacity=pipeline.power_of_two(max(2 * made.least_capacity, pipeline.BEATS_IN_FLIGHT)))
+        return made if capacity is not None else made.refolded(made.fold)
 
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
@@ -106,7 +104,10 @@ class Rearrange(LayerKernel):
         return False
 
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
-        return replace(self, fold=fold, capacity=capacity or self.capacity)
+        made = replace(self, fold=fold, capacity=capacity or self.capacity)
+        if capacity is not None:
+            return made
+        return replace(made, capacity=pipeline.power_of_two(max(2 * made.least_capacity, pipeline.BEATS_IN_FLIGHT)))
 
     @property
     def output_multiplication(self) -> Requantizer | None:

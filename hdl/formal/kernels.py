@@ -186,7 +186,7 @@ class Linked:
         if not found:
             return ""
         ((high, found),) = set(found)
-        own = f"table_{re.sub(r'[^a-z]+', '_', name).strip('_') or 'word'}"
+        own = f"table_{re.sub(r'[^a-z0-9]+', '_', name).strip('_') or 'word'}"
         width = int(high or 0) + 1
         self.links |= {
             f"their_{own}": f"{module}.{found}",

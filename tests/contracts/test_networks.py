@@ -13,14 +13,19 @@ from accel.layers.concat import Concat
 from accel.layers.conv import Conv
 from accel.layers.conv_transpose import ConvTranspose
 from accel.layers.dense import Dense
+from accel.layers.depth_to_space import DepthToSpace
 from accel.layers.flatten import Flatten
 from accel.layers.global_average_pool import GlobalAveragePool
 from accel.layers.hard_swish import HardSwish
 from accel.layers.leaky_relu import LeakyRelu
 from accel.layers.max_pool import MaxPool
+from accel.layers.moves import Move
 from accel.layers.mul import Mul
+from accel.layers.pad import Pad
 from accel.layers.prelu import PRelu
+from accel.layers.resize import Resize
 from accel.layers.sigmoid import Sigmoid
+from accel.layers.slice import Slice
 from accel.network import Builder
 from hdl.bench import Bench, Drive
 from hdl.bench.gallery import Gallery
@@ -61,7 +66,7 @@ class Stack:
             terms = layer.macs(shapes) / np.prod(layer.infer(shapes)[0])
             scale = to.scale / formats[0].scale / (half * terms**0.5)
         made = replace(layer, **drawn).quantized(shapes, formats, to, scale)
-        if not layer.weight_shapes() and made.requantize is None and isinstance(layer, (Flatten, MaxPool)):
+        if not layer.weight_shapes() and made.requantize is None and isinstance(layer, Move):
             to = formats[0]
         self.x = self._known(self.b.add(made, *inputs, name=name, quantization=to), layer.infer(shapes)[0], to)
         return self.x
@@ -111,7 +116,22 @@ def gates():
     return s.build()
 
 
-NETWORKS = (autoencoder, odd, gates)
+def hourglass():
+    """Half of the channels go down, come back enlarged, and meet the others; then channels become pixels."""
+    s = Stack("hourglass", (2, 6, 8))
+    trunk = s.add(Conv(in_channels=2, out_channels=6, kernel=(3, 3), padding=(1, 1, 1, 1)))
+    first, second = (s.add(Slice(start=(c, 0, 0), count=(3, 6, 8), step=(1, 1, 1)), trunk) for c in (0, 3))
+    s.add(MaxPool(kernel=(2, 2), stride=(2, 2)), first)
+    s.add(Conv(in_channels=3, out_channels=5, kernel=(3, 3), padding=(1, 1, 1, 1)))
+    s.add(Resize(sources=((0, 0, 1, 1, 2, 2), (0, 0, 1, 1, 2, 2, 3, 3))))
+    s.add(Concat(), s.x, second)
+    s.add(Pad(padding=(0, 1, 0, 0, 0, 1)))
+    s.add(Conv(in_channels=8, out_channels=8, kernel=(2, 2)))
+    s.add(DepthToSpace(block=2, channels_first=True))
+    return s.build()
+
+
+NETWORKS = (autoencoder, odd, gates, hourglass)
 PLANS = ({"fps": 1000}, {"budget": {"dsp": 40}})
 
 
