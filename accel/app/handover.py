@@ -14,7 +14,7 @@ def readme(design: Manifest) -> str:
     """Return the text of README.md for a design; names from the model are quoted as code and never break a line."""
     sections = [
         f"# {design.name}",
-        f"A {design.target} core that computes `{_inline(design.network)}`, made by accel {design.accel_version}. "
+        f"A {design.target} core that computes `{inline(design.network)}`, made by accel {design.accel_version}. "
         "`manifest.json` states every figure below for programs.",
         "## Files",
         _files(design),
@@ -94,7 +94,7 @@ def _stream(entry: StreamEntry, direction: str) -> str:
     sign = "two's complement" if entry.signed else "unsigned"
     shape = " x ".join(str(n) for n in entry.shape)
     return (
-        f"**`{entry.port}`**, {direction}, carries `{_inline(entry.tensor)}` ({shape}). "
+        f"**`{entry.port}`**, {direction}, carries `{inline(entry.tensor)}` ({shape}). "
         f"Data: {entry.tdata_bits} bits, {entry.lanes} of {entry.lane_bits} a lane, {entry.bits}-bit {sign} integers. "
         f"Tensor: {entry.pixels:,} pixels of {entry.channels} channels, {entry.beats:,} beats. "
         f"real = (integer - {entry.zero_point}) x {entry.scale!r}."
@@ -105,10 +105,10 @@ def _host(nodes: Sequence[HostEntry]) -> str:
     if not nodes:
         return "Nothing: the model's inputs and outputs are the core's integers."
     return "These nodes of the model are not in the core:\n\n" + "\n".join(
-        f"- `{_inline(node.name)}` ({node.op})" for node in nodes
+        f"- `{inline(node.name)}` ({node.op})" for node in nodes
     )
 
 
-def _inline(name: str) -> str:
+def inline(name: str) -> str:
     """Return a model's name fit for a code span."""
     return plain(name).replace("`", "?")
