@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+from amaranth.hdl import ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
 from hdl.bench.agents import Design, Drive, PortRecord, Recording
 
 
-def simulate(component: wiring.Component, design: Design, drive: Drive, *, limit_cycles: int) -> Recording:
+def simulate(
+    component: wiring.Component,
+    design: Design,
+    drive: Drive,
+    *,
+    limit_cycles: int,
+    interrupted: int = 0,
+    seed: int = 0,
+) -> Recording:
     """Run a component with agents at its stream ports, as `hdl.bench.Bench` does on emitted Verilog.
 
     Parameters
@@ -21,7 +30,13 @@ def simulate(component: wiring.Component, design: Design, drive: Drive, *, limit
     drive : Drive
     limit_cycles : int
         A run that is not done by then is cut off; its recording is not ``complete``.
+    interrupted : int
+        Cycles of other traffic before, at random at every port, which a reset of one cycle ends wherever it is; cycle 0
+        is the first after it.
+    seed : int
+        Of that traffic.
     """
+    reset = Signal()
     inputs = [getattr(component, port.prefix) for port in design.inputs]
     outputs = [getattr(component, port.prefix) for port in design.outputs]
     expected = [drive.tensors * port.stream.beats for port in design.outputs]
@@ -30,7 +45,22 @@ def simulate(component: wiring.Component, design: Design, drive: Drive, *, limit
     out_cycles: list[list[int]] = [[] for _ in outputs]
     values: list[list[list[int]]] = [[] for _ in outputs]
 
+    async def traffic(ctx):
+        rng = np.random.default_rng(seed)
+        for _ in range(interrupted):
+            for port, beats in zip(inputs, sent, strict=True):
+                ctx.set(port.valid, int(rng.integers(2)))
+                ctx.set(port.payload, beats[rng.integers(len(beats))])
+            for port in outputs:
+                ctx.set(port.ready, int(rng.integers(2)))
+            await ctx.tick()
+        if interrupted:
+            ctx.set(reset, 1)
+            await ctx.tick()
+            ctx.set(reset, 0)
+
     async def agents(ctx):
+        await traffic(ctx)
         offered = [False] * len(inputs)
         for t in range(limit_cycles):
             if all(len(moved) == n for moved, n in zip(out_cycles, expected, strict=True)):
@@ -53,7 +83,7 @@ def simulate(component: wiring.Component, design: Design, drive: Drive, *, limit
                     values[o].append([int(payload[lane]) for lane in range(len(payload))])
             await ctx.tick()
 
-    simulator = Simulator(component)
+    simulator = Simulator(ResetInserter(reset)(component) if interrupted else component)
     simulator.add_clock(1e-6)
     simulator.add_testbench(agents)
     simulator.run()

@@ -19,7 +19,8 @@ KINDS = tuple(schedule.registry())
 TENSORS = 3
 SEED = 1
 SPARE_CYCLES = 200
-LEAST_CASES = 500
+RESETS = 4
+LEAST_CASES = 2000
 MODULE = "gallery"
 
 
@@ -66,15 +67,33 @@ def test_in_amaranths_simulator(kind, name):
     for case in few:
         sources, sinks = patterns(case, name, SEED)
         run = predicted(case, sources, sinks)
-        spec = case.spec
-        design = Design(
-            spec.kind,
-            tuple(Port(f"input_{i}", s) for i, s in enumerate(spec.inputs)),
-            tuple(Port(f"output_{o}", s) for o, s in enumerate(spec.outputs)),
-        )
         drive = Drive(TENSORS, case.inputs, sources, sinks)
-        seen = simulate(kernels.kernel(spec), design, drive, limit_cycles=run.cycles + SPARE_CYCLES)
+        limit = run.cycles + SPARE_CYCLES
+        seen = simulate(kernels.kernel(case.spec), of_kernel(case), drive, limit_cycles=limit)
         assert not differences(case, run, seen.inputs, seen.outputs)
+
+
+def of_kernel(case):
+    """Return a kernel alone as the simulated design."""
+    spec = case.spec
+    inputs = tuple(Port(f"input_{i}", s) for i, s in enumerate(spec.inputs))
+    return Design(spec.kind, inputs, tuple(Port(f"output_{o}", s) for o, s in enumerate(spec.outputs)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_reset_at_any_moment_all_is_exact(kind):
+    """Registers and memories hold what the interrupted tensors left; nothing of it may show."""
+    several = [c for c in cases(kind, TENSORS) if c.spec.schedule.results > 1]
+    case = min(several, key=lambda c: c.spec.schedule.bound_cycles)
+    sources, sinks = patterns(case, "random", SEED)
+    run = predicted(case, sources, sinks)
+    drive = Drive(TENSORS, case.inputs, sources, sinks)
+    moments = np.random.default_rng(SEED).integers(1, run.cycles + 1, RESETS)
+    for seed, moment in enumerate(moments.tolist()):
+        limit = run.cycles + SPARE_CYCLES
+        component = kernels.kernel(case.spec)
+        seen = simulate(component, of_kernel(case), drive, limit_cycles=limit, interrupted=moment, seed=seed)
+        assert not differences(case, run, seen.inputs, seen.outputs), moment
 
 
 @pytest.fixture(scope="module")
