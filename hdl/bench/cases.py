@@ -16,10 +16,11 @@ from accel.schedule.fifo import Fifo
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.fork import Fork
 from accel.schedule.graph import TOP, Link, ScheduleGraph
+from accel.schedule.lookup import Lookup
 
 _LANES = (1, 2, 3)
-_MOST_OPS = 6
-"""A kernel of more operators computes them all alike, as from a table."""
+_MOST_TABLES = 3
+"""Operators whose tables are tried: a table is a table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,8 @@ def cases(kind: str, tensors: int, seed: int = 0) -> tuple[Case, ...]:
 
 
 def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator[Case]:
-    examples = [(op, e) for op in kernel.ops[:_MOST_OPS] for e in layers.registry()[op].examples()]
+    ops = kernel.ops[:_MOST_TABLES] if kernel is Lookup else kernel.ops
+    examples = [(op, e) for op in ops for e in layers.registry()[op].examples()]
     for number, (op, example) in enumerate(examples):
         if kernel.refusal(example.layer) is not None:
             continue
