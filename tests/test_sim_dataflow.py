@@ -9,10 +9,10 @@ from accel.errors import AccelError, CapacityError, UnsupportedError
 from accel.layers.conv import Conv
 from accel.layers.dense import Dense
 from accel.layers.flatten import Flatten
+from accel.layers.matmul import MatMul
 from accel.layers.max_pool import MaxPool
 from accel.layers.relu import Relu
 from accel.layers.softmax import Softmax
-from accel.layers.transpose import Transpose
 from accel.network import Builder
 from accel.plan.stand_in import stand_in
 
@@ -101,9 +101,9 @@ def test_what_it_does_not_do_is_refused_by_name(network, error, message):
 
 
 def test_a_layer_without_a_kernel_is_refused_by_name():
-    b = Builder("turned")
-    b.output(b.add(Transpose(axes=(0, 2, 1)), b.input("x", (2, 3, 4)), name="turn"))
-    with pytest.raises(UnsupportedError, match="node 'turn': no kernel computes 'Transpose'"):
+    b = Builder("products")
+    b.output(b.add(MatMul(), b.input("x", (3, 4)), b.input("y", (4, 3)), name="product"))
+    with pytest.raises(UnsupportedError, match="node 'product': no kernel computes 'MatMul'"):
         sim.run(b.build(), "dataflow")
 
 

@@ -95,6 +95,11 @@ class ArgMax(SlidingKernel):
         return FoldSpace(pixels, 1, channels, macs=0)
 
     @classmethod
+    def reads_sequence(cls, layer: Layer, shape: Shape) -> bool | None:
+        assert isinstance(layer, ArgMaxLayer)
+        return layer.axis == 1
+
+    @classmethod
     def stream_shape(cls, layer: Layer, shape: Shape) -> Shape:
         assert isinstance(layer, ArgMaxLayer)
         if layer.keepdims:

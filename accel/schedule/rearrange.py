@@ -107,7 +107,7 @@ class Rearrange(LayerKernel):
         made = replace(self, fold=fold, capacity=capacity or self.capacity)
         if capacity is not None:
             return made
-        return replace(made, capacity=pipeline.power_of_two(max(2 * made.least_capacity, pipeline.BEATS_IN_FLIGHT)))
+        return replace(made, capacity=pipeline.power_of_two(2 * made.least_capacity + pipeline.BEATS_IN_FLIGHT))
 
     @property
     def output_multiplication(self) -> Requantizer | None:
