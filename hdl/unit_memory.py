@@ -11,7 +11,24 @@ from hdl.delay import cyclic, delayed
 from hdl.fixed import form_shape
 
 
-class UnitMemory:
+class _PerUnit:
+    """A memory that is written unit after unit."""
+
+    def __init__(self, m: Module, form: FixedPoint, units: int, name: str, memory: str):
+        m.submodules[memory] = words = Memory(shape=form.bits, depth=units, init=[])
+        self._m, self._units, self._name = m, units, name
+        self._write, self._read = words.write_port(), words.read_port()
+
+    def write(self, valid, value) -> None:
+        """Store the next unit's number in cycles with ``valid``."""
+        self._m.d.comb += [
+            self._write.en.eq(valid),
+            self._write.data.eq(value),
+            self._write.addr.eq(cyclic(self._m, self._units, valid, f"{self._name}_written")),
+        ]
+
+
+class UnitMemory(_PerUnit):
     """A number of every unit, kept from one time step to the next; zero in the first.
 
     It is read all the time at the unit that `next` moves on from, and must not be used before the second cycle after.
@@ -32,27 +49,16 @@ class UnitMemory:
 
     def __init__(self, m: Module, spec: Recurrent, form, next):
         units = spec.tiles * spec.fold.pe
-        m.submodules.unit_state = memory = Memory(shape=form.bits, depth=units, init=[])
-        self._write, read = memory.write_port(), memory.read_port()
-        self._m, self._units = m, units
+        super().__init__(m, form, units, "unit", "unit_state")
         unit = cyclic(m, units, next, "unit_read")
         time = cyclic(m, spec.time_steps, next & (unit == units - 1), "time_read")
         kept = Signal(form_shape(form), name="unit_kept")
-        m.d.comb += [read.addr.eq(unit), kept.eq(read.data)]
+        m.d.comb += [self._read.addr.eq(unit), kept.eq(self._read.data)]
         self.value = Signal(form_shape(form), name="unit_value")
         m.d.comb += self.value.eq(Mux(time == 0, 0, kept))
 
-    def write(self, valid, value) -> None:
-        """Store the next unit's number in cycles with ``valid``."""
-        m = self._m
-        m.d.comb += [
-            self._write.en.eq(valid),
-            self._write.data.eq(value),
-            self._write.addr.eq(cyclic(m, self._units, valid, "unit_written")),
-        ]
 
-
-class RowMemory:
+class RowMemory(_PerUnit):
     """A number of every unit, read as a row of its unit passes, which may be in every cycle.
 
     Parameters
@@ -72,17 +78,7 @@ class RowMemory:
     """
 
     def __init__(self, m: Module, form: FixedPoint, units: int, unit: Value, wait: int, name: str):
-        m.submodules[name] = memory = Memory(shape=form.bits, depth=units, init=[])
-        self._write, read = memory.write_port(), memory.read_port()
-        self._m, self._units, self._name = m, units, name
+        super().__init__(m, form, units, name, name)
         kept = Signal(form_shape(form), name=f"{name}_read")
-        m.d.comb += [read.addr.eq(unit), kept.eq(read.data)]
+        m.d.comb += [self._read.addr.eq(unit), kept.eq(self._read.data)]
         self.value = delayed(m, kept, wait - 1, f"{name}_value", flag=False)
-
-    def write(self, valid, value) -> None:
-        """Store the next unit's number in cycles with ``valid``."""
-        self._m.d.comb += [
-            self._write.en.eq(valid),
-            self._write.data.eq(value),
-            self._write.addr.eq(cyclic(self._m, self._units, valid, f"{self._name}_written")),
-        ]

@@ -14,6 +14,7 @@ import accel
 from accel import plan, shipped, stalls, stepper, targets
 from accel.errors import AccelError, CapacityError, InputError, ModelError, UnsupportedError
 from accel.fixedpoint import Quantization
+from accel.layers.concat import Concat
 from accel.layers.conv import Conv
 from accel.layers.dense import Dense
 from accel.layers.dequantize import Dequantize
@@ -22,6 +23,7 @@ from accel.layers.max_pool import MaxPool
 from accel.layers.quantize import Quantize
 from accel.layers.reshape import Reshape
 from accel.layers.softmax import Softmax
+from accel.layers.tanh import Tanh
 from accel.network import Builder
 from accel.plan.folds import PartialFold, least_parts
 from accel.plan.resources import Resources, estimate, memory_use, sum_of
@@ -205,6 +207,18 @@ def test_what_cannot_be_is_refused_with_figures(options, error, message):
 def test_what_does_not_fit_a_part_names_one_that_does(lenet5):
     with pytest.raises(CapacityError, match=r"needs \d+ bram where 9 may be used on ecp5-25f; it fits gw2ar-18"):
         plan.make(lenet5, target="ecp5-25f", budget={"bram": 9})
+
+
+def test_what_is_flattened_goes_on_as_it_came():
+    b = Builder("flat")
+    x = b.input("x", (2, 3, 4), INT8)
+    flat = b.add(Flatten(), x, name="flat", quantization=INT8)
+    table = b.add(Tanh().quantized(((24,),), (INT8,), INT8), flat, name="table", quantization=INT8)
+    both = Concat().quantized(((24,), (24,)), (INT8, INT8), INT8)
+    b.output(b.add(both, flat, table, name="both", quantization=INT8))
+    found = region(b.build())
+    assert found.shapes == {"x": (2, 3, 4), "table": (2, 3, 4), "both": (4, 3, 4)}
+    assert [site.shapes for site in found.sites] == [((2, 3, 4),), ((2, 3, 4), (2, 3, 4))]
 
 
 def test_more_weights_than_a_part_holds_are_refused_before_anything_is_planned(monkeypatch):

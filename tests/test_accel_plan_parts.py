@@ -120,7 +120,17 @@ def test_a_flattened_sequence_keeps_its_order():
     b.output(b.add(Flatten(), "turned", name="flat", quantization=INT8))
     found = region(b.build())
     assert found.streams["flat"] == "turned"
-    assert found.sequences == {"x", "turned"}
+    assert found.sequences == {"x", "turned", "flat"}
+
+
+def test_flattened_sequences_stand_beside_each_other_in_time_which_no_kernel_does():
+    b = Builder("net")
+    x = b.input("x", (4, 3), INT8)
+    b.add(Slice(start=(3, 0), count=(4, 3), step=(-1, 1)), x, name="turned", quantization=INT8)
+    flat = b.add(Flatten(), "turned", name="flat", quantization=INT8)
+    b.output(b.add(Concat(axis=0), flat, flat, name="both", quantization=INT8))
+    with pytest.raises(UnsupportedError, match="node 'both': kernel concat takes no flattened sequence"):
+        region(b.build())
 
 
 def test_who_disagrees_about_a_tensor_is_named():

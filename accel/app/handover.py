@@ -67,7 +67,7 @@ def _files(design: Manifest) -> str:
 _KINDS = {".v": "Verilog", ".hex": "beats of tensors, for the testbench"}
 _WHAT = {
     "plan.json": "folds, buffers and schedule of every kernel",
-    "network.onnx": "the model, unchanged",
+    "network.onnx": "the model",
     axi.HEADER: "the registers, for C",
     fusesoc.NAME: "the Verilog as a FuseSoC core",
 }

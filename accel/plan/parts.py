@@ -21,7 +21,7 @@ def in_parts(network: Network) -> Network:
     done = _Parts(dict(network.tensors), {node.name for node in network})
     for node in network:
         done.add(node)
-    if len(done.nodes) == len(network.nodes):
+    if not done.made:
         return network
     wanted = set(network.outputs)
     kept: list[Node] = []

@@ -60,7 +60,7 @@ class Region:
     shapes : mapping of str to shape
         What each stream carries, by its name, channels first; a flattened tensor still travels as the image it was.
     sequences : set of str
-        Tensors whose channels come last.
+        Tensors whose channels come last, and what is flattened of them.
     streams : mapping of str to str
         The stream that carries each integer tensor.
     before, after : tuple of str
@@ -123,14 +123,15 @@ def region(network: Network) -> Region:
     sites: list[Site] = []
     for node in inside:
         if found.passes(node):
-            found.of_tensor[node.outputs[0]] = found.of_tensor[node.inputs[0]]
+            found.pass_on(node)
             continue
         sites.append(_site(network, node, found))
-        (name,) = node.outputs
-        found.add(name, sites[-1].kernel.stream_shape(node.layer, network.tensors[name].shape))
+        found.write(sites[-1])
     if not sites:
         raise ModelError(f"network {shown(network.name)} must have layers that compute in integers")
-    return Region(tuple(sites), inputs, outputs, found.shapes, found.sequences, found.of_tensor, before, after)
+    return Region(
+        tuple(sites), inputs, outputs, found.shapes, frozenset(found.sequences), found.of_tensor, before, after
+    )
 
 
 def _host_nodes(network: Network, inside: list[Node]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -170,17 +171,19 @@ class _Streams:
     inputs : tuple of str
         Tensors at which streams enter.
     sequences : set of str
-        Tensors whose channels come last.
+        Tensors of several axes whose channels come last.
 
     Attributes
     ----------
     shapes : dict of str to shape
         What each stream carries, channels first.
+    sequences : set of str
+        Those and what is flattened of them.
     of_tensor : dict of str to str
     """
 
     def __init__(self, network: Network, inputs: tuple[str, ...], sequences: frozenset[str]) -> None:
-        self.network, self.sequences = network, sequences
+        self.network, self.sequences = network, set(sequences)
         self.shapes: dict[str, Shape] = {}
         self.of_tensor: dict[str, str] = {}
         for name in inputs:
@@ -190,6 +193,27 @@ class _Streams:
         """Add the stream that carries a tensor first."""
         self.shapes[name] = shape[::-1] if len(shape) == 2 and name in self.sequences else shape
         self.of_tensor[name] = name
+
+    def pass_on(self, node: Node) -> None:
+        """Let the stream of a node's input carry its output too."""
+        source, target = node.inputs[0], node.outputs[0]
+        self.of_tensor[target] = self.of_tensor[source]
+        if source in self.sequences and self._is_flat(target):
+            self.sequences.add(target)
+
+    def write(self, site: Site) -> None:
+        """Add the stream that a site writes; what it reads flattened, and writes alike, travels alike."""
+        (name,) = site.node.outputs
+        shape = site.kernel.stream_shape(site.node.layer, self.network.tensors[name].shape, site.shapes)
+        self.add(name, shape)
+        for source, stream, given in zip(site.node.inputs, site.inputs, site.shapes, strict=True):
+            if self._is_flat(name) and given == shape:
+                self.shapes[name] = self.shapes[stream]
+                if source in self.sequences:
+                    self.sequences.add(name)
+
+    def _is_flat(self, name: str) -> bool:
+        return len(self.network.tensors[name].shape) == 1
 
     def passes(self, node: Node) -> bool:
         """Return whether a node changes nothing in the stream: a flatten or reshape that keeps the order in it."""
@@ -217,10 +241,15 @@ class _Streams:
         carried = self.shapes[stream]
         if len(carried) != 2:
             return carried
-        flat = len(self.network.tensors[name].shape) == 1
-        steps_first = carried[::-1]
-        if (stream if flat else name) in self.sequences and kernel.reads_sequence(node.layer, steps_first):
-            return steps_first
+        flat, steps_first = self._is_flat(name), carried[::-1]
+        if name in self.sequences:
+            reads = kernel.reads_sequence(node.layer, steps_first)
+            if reads:
+                return steps_first
+            if flat and reads is not None and steps_first[0] > 1:
+                raise UnsupportedError(
+                    f"node {shown(node.name)}: kernel {kernel.kind} takes no flattened sequence", op=node.layer.op
+                )
         return as_image(carried) if flat else carried
 
 

@@ -100,7 +100,7 @@ class ArgMax(SlidingKernel):
         return layer.axis == 1
 
     @classmethod
-    def stream_shape(cls, layer: Layer, shape: Shape) -> Shape:
+    def stream_shape(cls, layer: Layer, shape: Shape, given: Sequence[Shape]) -> Shape:
         assert isinstance(layer, ArgMaxLayer)
         if layer.keepdims:
             return shape

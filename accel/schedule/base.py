@@ -18,6 +18,11 @@ from accel.schedule.fold import Fold, Requantizer
 Counts = NDArray[np.int64]
 
 
+def least_capacity(need: Counts, free: Counts) -> int:
+    """Return the fewest beats that an input buffer must hold: ``max(need[i] + 1 - free[i - 1])``, ``free[-1] = 0``."""
+    return int((need + 1 - np.append(0, free[:-1])).max())
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """What a stream port carries: one tensor in (h, w, c) order, ``lanes`` channels a beat.
@@ -92,9 +97,8 @@ class Schedule:
 
     @property
     def least_capacity(self) -> tuple[int, ...]:
-        """The fewest beats each input buffer must hold: max(need[i] + 1 - free[i - 1])."""
-        before = np.concatenate([np.zeros((len(self.beats), 1), np.int64), self.free[:, :-1]], axis=1)
-        return tuple(int(n) for n in (self.need + 1 - before).max(axis=1))
+        """The fewest beats each input buffer must hold."""
+        return tuple(map(least_capacity, self.need, self.free))
 
     @property
     def total_steps(self) -> int:
@@ -291,8 +295,17 @@ class LayerKernel(KernelSpec):
         return None
 
     @classmethod
-    def stream_shape(cls, layer: Layer, shape: Shape) -> Shape:
-        """Return what the output stream carries, as `of` takes it, for a layer whose output has ``shape``."""
+    def stream_shape(cls, layer: Layer, shape: Shape, given: Sequence[Shape]) -> Shape:
+        """Return what the output stream carries, as `of` takes it.
+
+        Parameters
+        ----------
+        layer : Layer
+        shape : shape
+            Of the layer's output.
+        given : sequence of shapes
+            What each input stream carries, as `of` takes it.
+        """
         return shape
 
     @abstractmethod

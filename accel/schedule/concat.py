@@ -41,6 +41,10 @@ class Concat(Elementwise):
         return layer.axis == 1
 
     @classmethod
+    def stream_shape(cls, layer: Layer, shape: Shape, given: Sequence[Shape]) -> Shape:
+        return shape if len(shape) > 1 else (sum(channels for channels, *_ in given), *given[0][1:])
+
+    @classmethod
     def of(
         cls,
         layer: Layer,

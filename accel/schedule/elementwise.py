@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from accel.errors import UnsupportedError
 from accel.fixedpoint import Ints, Quantization, Requantize, signed_bits
 from accel.intervals import Interval
-from accel.layers.base import Shape
+from accel.layers.base import Layer, Shape
 from accel.layers.elementwise import Elementwise as ElementwiseLayer
 from accel.layers.window import Window, as_image
 from accel.schedule import pipeline
@@ -66,6 +67,10 @@ class Elementwise(LayerKernel):
         self.fold.check(self.kind, self.channels, self.steps_of(self.requantize))
         if self.requantizer is not None:
             self.requantizer.check(self.kind, self.fold.pe, self.multiplier_bits, self.result_steps)
+
+    @classmethod
+    def stream_shape(cls, layer: Layer, shape: Shape, given: Sequence[Shape]) -> Shape:
+        return shape if len(shape) > 1 else max(given, key=math.prod)  # what was flattened goes on as it came
 
     @staticmethod
     def spread(kind: str, shapes: Sequence[Shape]) -> tuple[int, int, tuple[tuple[int, int], ...]]:

@@ -15,8 +15,10 @@ from accel.errors import InputError
 from accel.fixedpoint import Ints, Quantization
 from accel.layers.base import Layer, Shape
 from accel.layers.moves import Move
+from accel.layers.slice import Slice
+from accel.layers.transpose import Transpose
 from accel.schedule import pipeline
-from accel.schedule.base import Counts, FoldSpace, LayerKernel, Memory, Schedule, Stream
+from accel.schedule.base import Counts, FoldSpace, LayerKernel, Memory, Schedule, Stream, least_capacity
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.lanes import by_beat
 
@@ -70,7 +72,7 @@ class Rearrange(LayerKernel):
         assert isinstance(layer, Move)
         if layer.requantize is not None:
             return "inputs quantised as the output is"
-        axes = getattr(layer, "axes", None) or getattr(layer, "start", None)
+        axes = layer.axes if isinstance(layer, Transpose) else layer.start if isinstance(layer, Slice) else None
         if axes is not None and len(axes) != _IMAGE_AXES:
             return f"images, not tensors of {len(axes)} axes"
         return None
@@ -128,7 +130,7 @@ class Rearrange(LayerKernel):
 
     @property
     def lives(self) -> NDArray[np.bool_]:
-        """Whether a lane past the last channel is none, shape (positions, pe); such a lane is zero in the stream."""
+        """Whether each lane carries a channel, shape (positions, pe); one past the last is zero in the stream."""
         channel = np.arange(self.tiles * self.fold.pe).reshape(-1, self.fold.pe)
         return np.tile(channel < self.source.shape[1], (len(self.source), 1))
 
@@ -173,7 +175,7 @@ class Rearrange(LayerKernel):
     @property
     def least_capacity(self) -> int:
         """The fewest beats that the input buffer must hold."""
-        return int((self.need + 1 - np.append(0, self.free[:-1])).max())
+        return least_capacity(self.need, self.free)
 
     # What every kernel states
 

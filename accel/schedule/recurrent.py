@@ -156,7 +156,7 @@ class Recurrent(RowKernel):
         )
 
     @classmethod
-    def stream_shape(cls, layer: Layer, shape: Shape) -> Shape:
+    def stream_shape(cls, layer: Layer, shape: Shape, given: Sequence[Shape]) -> Shape:
         return (shape[0] if len(shape) == 3 else 1, shape[-1])
 
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:

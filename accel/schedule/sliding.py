@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from accel.layers.base import Layer, Shape
 from accel.layers.window import Window
 from accel.schedule import pipeline
-from accel.schedule.base import Counts, LayerKernel, Schedule
+from accel.schedule.base import Counts, LayerKernel, Schedule, least_capacity
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ class Sliding:
     @property
     def least_capacity(self) -> int:
         """The fewest beats that an input buffer must hold."""
-        return int((self.need + 1 - np.append(0, self.free[:-1])).max())
+        return least_capacity(self.need, self.free)
 
     @property
     def roomy_capacity(self) -> int:

@@ -39,8 +39,8 @@ class Position(wiring.Component):
         return m
 
 
-class Lead(wiring.Component):
-    """Says when an event happens for the n-th time at any port, for every n.
+class _AtPorts(wiring.Component):
+    """One event made of those at several ports.
 
     Parameters
     ----------
@@ -56,6 +56,10 @@ class Lead(wiring.Component):
     def __init__(self, ports: int):
         self.ports = ports
         super().__init__({"events": In(ports), "happens": Out(1)})
+
+
+class Lead(_AtPorts):
+    """Says when an event happens for the n-th time at any port, for every n."""
 
     def elaborate(self, platform):
         m = Module()
@@ -70,23 +74,8 @@ class Lead(wiring.Component):
         return m
 
 
-class Meeting(wiring.Component):
-    """Says when an event has happened for the n-th time at every port, for every n.
-
-    Parameters
-    ----------
-    ports : int
-
-    Members
-    -------
-    events : In(ports)
-    happens : Out(1)
-        Within the cycle.
-    """
-
-    def __init__(self, ports: int):
-        self.ports = ports
-        super().__init__({"events": In(ports), "happens": Out(1)})
+class Meeting(_AtPorts):
+    """Says when an event has happened for the n-th time at every port, for every n."""
 
     def elaborate(self, platform):
         m = Module()

@@ -97,6 +97,7 @@ def odd():
     s.add(Conv(in_channels=7, out_channels=11, kernel=(1, 1)), to=UINT8, bits=2)
     s.add(Conv(in_channels=11, out_channels=11, kernel=(3, 2), groups=11))
     s.add(Flatten())
+    s.add(LeakyRelu(alpha=0.2))
     s.add(Dense(in_features=int(np.prod(s.shapes[s.x])), out_features=3))
     return s.build()
 

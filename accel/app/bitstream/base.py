@@ -35,8 +35,6 @@ class Synthesis:
     synthesis: str
     preparation: str = ""
     netlist_cells: Mapping[str, Mapping[str, int]]
-    pack_arguments: Callable[[str, str], tuple[str, ...]] = lambda config, packed: (config, packed)
-    note: str = ""
 
     def synthesise(self, sources: Sequence[Path], top: str, netlist: Path) -> float:
         """Synthesise Verilog into a netlist in Yosys's JSON and return the seconds of CPU it took.
@@ -105,6 +103,8 @@ class Family(Synthesis):
     config_suffix: str
     bitstream_suffix: str
     placed_cells: Mapping[str, tuple[str, ...]]
+    pack_arguments: Callable[[str, str], tuple[str, ...]] = lambda config, packed: (config, packed)
+    note: str = ""
 
     def placed(self, report: Path, statistics: Path) -> Placed:
         """Return what the placer's report and Yosys's statistics say."""
