@@ -202,6 +202,14 @@ def depth_to_space(layer, xs, index):
     return [(xs[0][source, y // b, x // b].item(), 0, 1)]
 
 
+def in_turn(layer, xs, index):
+    (x,) = xs
+    for move in layer.moves:
+        (shape,) = move.infer([x.shape])
+        x = np.array([TERMS[move.op](move, [x], at)[0][0] for at in np.ndindex(*shape)]).reshape(shape)
+    return [(x[index].item(), 0, 1)]
+
+
 def matmul(layer, xs, index):
     a, b = xs
     *head, row, column = index
@@ -215,7 +223,7 @@ TERMS = {
     "Add": add, "Sub": sub, "Mul": mul, "PRelu": prelu, "Concat": concat,
     "Flatten": in_order, "Reshape": in_order, "Identity": in_order, "Rescale": in_order,
     "Transpose": transpose, "Pad": pad, "Slice": cut, "Resize": resize, "DepthToSpace": depth_to_space,
-    "MatMul": matmul, "ReflectPad": reflect_pad,
+    "MatMul": matmul, "ReflectPad": reflect_pad, "Rearrangement": in_turn,
 }  # fmt: skip
 
 

@@ -81,11 +81,12 @@ EXTRA_INPUTS = {
 def eligible(op: str, example: Example) -> bool:
     """Eight-bit examples that one quantised ONNX operator can express; a Gemm takes vectors.
 
-    Resize has operands of another kind, ArgMax a result of another; test_accel_onnx_import.py holds them.
+    Resize has operands of another kind, ArgMax a result of another; test_accel_onnx_import.py holds them. A
+    Rearrangement is several operators, each of which has examples.
     """
     if (
         not example.is_integer
-        or op in ("ArgMax", "RNN", "LSTM", "GRU", "Resize")
+        or op in ("ArgMax", "RNN", "LSTM", "GRU", "Resize", "Rearrangement")
         or (op, example.name) in BEYOND_ONNXRUNTIME
     ):
         return False

@@ -355,7 +355,9 @@ def test_floats_amid_integers_are_refused_by_name():
 def test_layers_without_a_kernel_are_refused_by_name():
     b = Builder("reshaped")
     x = b.input("x", (4, 3, 2), INT8)
-    x = b.add(Reshape(shape=(2, 3, 4)), x, name="reshape", quantization=INT8)
+    coarse = Quantization(2 * INT8.scale)
+    layer = Reshape(shape=(2, 3, 4)).quantized(((4, 3, 2),), (INT8,), coarse)
+    x = b.add(layer, x, name="reshape", quantization=coarse)
     b.output(b.add(conv((2, 3, 4), 1, 1), x, name="conv", quantization=INT8))
     with pytest.raises(UnsupportedError, match="node 'reshape': no kernel computes 'Reshape'"):
         region(b.build())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -121,6 +121,16 @@ class Layer(ABC):
     def transposes(self, shape: Shape) -> bool:
         """Return whether the layer does nothing but exchange the two axes of an input of this shape."""
         return False
+
+    def laid_out(self, lay_out: Callable[[Array], Array]) -> Self:
+        """Return the layer for an input whose elements lie elsewhere, which a layer without parameters for them is.
+
+        Parameters
+        ----------
+        lay_out : callable
+            Spreads a parameter over the shape of the input, and moves it as the input's elements have been.
+        """
+        return self
 
     def parts(self, shapes: Sequence[Shape]) -> tuple[Part, ...]:
         """Return simpler layers that together compute what the integer form does, bit for bit; none if it is simple.

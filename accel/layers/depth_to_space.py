@@ -32,6 +32,7 @@ class DepthToSpace(Move):
     """
 
     op: ClassVar[str] = "DepthToSpace"
+    keeps_elements: ClassVar[bool] = True
 
     block: int
     channels_first: bool = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -49,6 +50,12 @@ class Elementwise(Layer):
         if len(shape) != len(shapes[0]):
             raise ModelError(f"{self.op} constant must have at most {len(shapes[0])} axes, not shape {constant}")
         return (shape,)
+
+    def laid_out(self, lay_out: Callable[[Array], Array]) -> Self:
+        if self.constant is None:
+            return self
+        constant = lay_out(self.constant)
+        return replace(self, constant_shape=constant.shape, constant=constant)
 
     def work(self, shapes: Sequence[Shape]) -> tuple[Work, ...]:
         elements = math.prod(self.infer(shapes)[0])

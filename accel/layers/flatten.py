@@ -18,6 +18,7 @@ class Flatten(Move):
     """All axes of a sample become one; layout only."""
 
     op: ClassVar[str] = "Flatten"
+    keeps_elements: ClassVar[bool] = True
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
         return ((math.prod(only(shapes, self)),),)

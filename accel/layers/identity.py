@@ -17,6 +17,7 @@ class Identity(Move):
     """The output is the input: Identity, and Dropout at inference. `accel.fold.fold` drops it."""
 
     op: ClassVar[str] = "Identity"
+    keeps_elements: ClassVar[bool] = True
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
         return (only(shapes, self),)

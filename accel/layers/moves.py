@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -22,6 +22,9 @@ class Move(Layer):
     Between equal quantisations the integers pass unchanged and there is no `requantize`; else it has one scale,
     input's over output's. Selection by order (a maximum) commutes with it, since it is monotone.
     """
+
+    keeps_elements: ClassVar[bool] = False
+    """Whether every element of the input is in the output, once."""
 
     @abstractmethod
     def move(self, x: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -47,6 +47,11 @@ class PRelu(Layer):
         if not fits:
             raise ModelError(f"PRelu slope must spread over its input {shape}, not have shape {self.slope_shape}")
         return (shape,)
+
+    def laid_out(self, lay_out: Callable[[Array], Array]) -> Self:
+        assert self.slope is not None
+        slope = lay_out(self.slope)
+        return replace(self, slope_shape=slope.shape, slope=slope)
 
     def work(self, shapes: Sequence[Shape]) -> tuple[Work, ...]:
         elements = math.prod(only(shapes, self))

@@ -25,6 +25,7 @@ class Reshape(Move):
     """
 
     op: ClassVar[str] = "Reshape"
+    keeps_elements: ClassVar[bool] = True
 
     shape: Shape
 

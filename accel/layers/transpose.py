@@ -24,6 +24,7 @@ class Transpose(Move):
     """
 
     op: ClassVar[str] = "Transpose"
+    keeps_elements: ClassVar[bool] = True
 
     axes: tuple[int, ...]
 

@@ -1,4 +1,4 @@
-"""Layers that several kernels compute: a network of the same integers whose layers are simpler."""
+"""A network of the same integers for kernels: layers that several compute in parts, moves that one does in one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 
 from accel.errors import UnsupportedError, shown
 from accel.network import Network, Node, Tensor
+from accel.plan.moves import moves_as_one
 
 
 def in_parts(network: Network) -> Network:
-    """Return the network with the parts of every layer that has some in its place; itself if none has.
+    """Return the network with the parts of every layer that has some in its place, and every row of moves as one.
 
     Tensors keep their names; a part and what it writes are called after the node, and what nothing reads is left out.
+    It is the network itself if there is nothing of either.
 
     Raises
     ------
@@ -22,7 +24,7 @@ def in_parts(network: Network) -> Network:
     for node in network:
         done.add(node)
     if not done.made:
-        return network
+        return moves_as_one(network)
     wanted = set(network.outputs)
     kept: list[Node] = []
     for node in reversed(done.nodes):
@@ -33,7 +35,7 @@ def in_parts(network: Network) -> Network:
     kept.reverse()
     there = {*network.inputs, *(name for node in kept for name in node.outputs)}
     tensors = {name: tensor for name, tensor in done.tensors.items() if name in there}
-    return replace(network, nodes=tuple(kept), tensors=tensors)
+    return moves_as_one(replace(network, nodes=tuple(kept), tensors=tensors))
 
 
 @dataclass(eq=False)

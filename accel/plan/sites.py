@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from accel.errors import ModelError, UnsupportedError, shown
 from accel.fixedpoint import Quantization
-from accel.layers.base import Shape
-from accel.layers.moves import LAYOUT_ONLY
+from accel.layers.base import Array, Shape
+from accel.layers.moves import Move
+from accel.layers.rearrangement import Rearrangement
+from accel.layers.reshape import Reshape
+from accel.layers.transpose import Transpose
 from accel.layers.window import as_image
 from accel.network import Network, Node
-from accel.plan.layouts import kernel_of, sequences, swaps_axes
+from accel.plan.layouts import kernel_of, only_moves, reshapes, sequences
 from accel.plan.parts import in_parts
 from accel.schedule.base import LayerKernel
 
@@ -125,6 +130,8 @@ def region(network: Network) -> Region:
         if found.passes(node):
             found.pass_on(node)
             continue
+        if only_moves(node.layer):
+            node = found.as_streams_move(node)
         sites.append(_site(network, node, found))
         found.write(sites[-1])
     if not sites:
@@ -186,20 +193,22 @@ class _Streams:
         self.network, self.sequences = network, set(sequences)
         self.shapes: dict[str, Shape] = {}
         self.of_tensor: dict[str, str] = {}
+        self._read = {name for node in network if not reshapes(network, node) for name in node.inputs}
         for name in inputs:
             self.add(name, network.tensors[name].shape)
 
     def add(self, name: str, shape: Shape) -> None:
         """Add the stream that carries a tensor first."""
-        self.shapes[name] = shape[::-1] if len(shape) == 2 and name in self.sequences else shape
+        self.shapes[name] = self._channels_first(name, shape) if len(shape) > 1 else shape
         self.of_tensor[name] = name
 
     def pass_on(self, node: Node) -> None:
         """Let the stream of a node's input carry its output too."""
         source, target = node.inputs[0], node.outputs[0]
         self.of_tensor[target] = self.of_tensor[source]
-        if source in self.sequences and self._is_flat(target):
-            self.sequences.add(target)
+        if self._travels_on(node):
+            self.sequences.discard(target)
+            self.sequences |= {target} if source in self.sequences else set()
 
     def write(self, site: Site) -> None:
         """Add the stream that a site writes; what it reads flattened, and writes alike, travels alike."""
@@ -216,32 +225,52 @@ class _Streams:
         return len(self.network.tensors[name].shape) == 1
 
     def passes(self, node: Node) -> bool:
-        """Return whether a node changes nothing in the stream: a flatten or reshape that keeps the order in it."""
-        if swaps_axes(self.network, node):
-            return True
-        if self.network.work(node) != LAYOUT_ONLY or node.layer.requantize is not None:
-            return False
-        before, after = (self.network.tensors[name].shape for name in (node.inputs[0], node.outputs[0]))
-        stream = self.of_tensor[node.inputs[0]]
-        carried = self.shapes[stream]
-        sequence = node.inputs[0] in self.sequences
-        if before == after or after == carried or math.prod(carried[1:]) == 1:
-            return True
-        if sequence and len(after) > 1:
-            return before[0] == after[0]  # channels come last, and what they are cut into keeps their order
-        if len(after) == 1:
-            return True  # `given` tells the kernel in which order it comes
-        # Axes of length one come and go behind the channels; other shapes need the elements in another order.
-        same = [n for n in before[1:] if n != 1] == [n for n in after[1:] if n != 1]
-        return same and before[:1] == after[:1] and len(after) != 2
+        """Return whether a node changes nothing in the stream: its output's elements come in the right order."""
+        return only_moves(node.layer) and (self._travels_on(node) or self._comes_in_order(node))
+
+    def as_streams_move(self, node: Node) -> Node:
+        """Return a node that only moves elements with what it does to its stream, channels first, as its layer."""
+        source, target = node.inputs[0], node.outputs[0]
+        carried, shape = self.shapes[self.of_tensor[source]], self.network.tensors[source].shape
+        moves: list[Move] = []
+        if source in self.sequences:
+            moves += [Reshape(shape=(carried[0], math.prod(carried[1:]))), Transpose(axes=(1, 0))]
+        assert isinstance(node.layer, Move)
+        moves += [Reshape(shape=shape), node.layer]
+        if target in self.sequences:
+            first, *others = self.network.tensors[target].shape
+            moves += [Reshape(shape=(first, math.prod(others))), Transpose(axes=(1, 0))]
+        return replace(node, layer=Rearrangement(moves=tuple(moves)))
+
+    def _travels_on(self, node: Node) -> bool:
+        """Return whether the output of a reshape travels as its input did, in whatever order that is.
+
+        Either it is flat, or no kernel reads it, and who does knows the order in which the elements of its input come.
+        """
+        (target,) = node.outputs
+        return reshapes(self.network, node) and (self._is_flat(target) or target not in self._read)
+
+    def _comes_in_order(self, node: Node) -> bool:
+        """Return whether the elements of a move's output come in its input's stream as they would in its own."""
+        carried = self.shapes[self.of_tensor[node.inputs[0]]]
+        coming = np.arange(math.prod(carried)).reshape(-1, carried[0])
+        (moved,) = self.as_streams_move(node).layer.forward([coming.T.reshape(1, *carried)])[0]
+        return np.array_equal(coming, moved.reshape(len(moved), -1).T)
+
+    def _channels_first(self, name: str, shape: Shape) -> Shape:
+        return (math.prod(shape[1:]), shape[0]) if name in self.sequences else shape
 
     def given(self, node: Node, kernel: type[LayerKernel], name: str) -> Shape:
         """Return what a stream carries as `LayerKernel.of` takes it."""
-        stream = self.of_tensor[name]
-        carried = self.shapes[stream]
+        flat = self._is_flat(name)
+        carried = self.shapes[self.of_tensor[name]]
+        if only_moves(node.layer):
+            return carried  # `as_streams_move` has made it a layer of what is carried
+        if not flat:
+            carried = self._channels_first(name, self.network.tensors[name].shape)
         if len(carried) != 2:
             return carried
-        flat, steps_first = self._is_flat(name), carried[::-1]
+        steps_first = carried[::-1]
         if name in self.sequences:
             reads = kernel.reads_sequence(node.layer, steps_first)
             if reads:
@@ -251,6 +280,19 @@ class _Streams:
                     f"node {shown(node.name)}: kernel {kernel.kind} takes no flattened sequence", op=node.layer.op
                 )
         return as_image(carried) if flat else carried
+
+    def with_parameters(self, node: Node, given: Shape) -> Node:
+        """Return a node whose layer's parameters lie as its first input does, which a kernel is ``given``."""
+        name = node.inputs[0]
+        shape, steps_first = self.network.tensors[name].shape, name in self.sequences
+        if given == shape and not steps_first:
+            return node
+
+        def lay_out(values: Array) -> Array:
+            spread = np.broadcast_to(values, shape)
+            return (spread.reshape(-1, given[0]).T if steps_first else spread).reshape(given)
+
+        return replace(node, layer=node.layer.laid_out(lay_out))
 
 
 def _site(network: Network, node: Node, streams: _Streams) -> Site:
@@ -266,11 +308,12 @@ def _site(network: Network, node: Node, streams: _Streams) -> Site:
             )
         found.append(quantization)
     kernel = kernel_of(node)
+    shapes = tuple(streams.given(node, kernel, t) for t in node.inputs)
     return Site(
-        node,
+        streams.with_parameters(node, shapes[0]),
         kernel,
         tuple(streams.of_tensor[t] for t in node.inputs),
-        tuple(streams.given(node, kernel, t) for t in node.inputs),
+        shapes,
         tuple(found[:-1]),
         node.outputs[0],
         found[-1],

@@ -50,7 +50,9 @@ class Rearrange(LayerKernel):
     """
 
     kind: ClassVar[str] = "rearrange"
-    ops: ClassVar[tuple[str, ...]] = ("DepthToSpace", "Pad", "ReflectPad", "Resize", "Slice", "Transpose")
+    ops: ClassVar[tuple[str, ...]] = (
+        "DepthToSpace", "Pad", "Rearrangement", "ReflectPad", "Resize", "Slice", "Transpose",
+    )  # fmt: skip
 
     pixels: int
     channels: int
