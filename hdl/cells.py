@@ -52,7 +52,7 @@ def _lstm(m: Module, spec: Recurrent, gates: GatePipeline):
     i, candidate = (delayed(m, activated, wait, f"gate_{wait}", flag=False) for wait in (last, last - 1))
     f = (1 << gate_form.fraction) - i if spec.couples_gates else delayed(m, activated, 1, "gate_1", flag=False)
     done = delayed(m, gates.valid & (gates.gate == spec.gates - 1), pipeline.CURVE, "unit_gates")
-    memory = UnitMemory(m, spec, cell.state, done)
+    memory = UnitMemory(m, spec, cell.state, spec.initial["c"], done)
 
     kept = product(m, f, memory.value, "kept"), gate_form.fraction + cell.state.fraction
     entered = product(m, i, candidate, "entered"), gate_form.fraction + entering_form.fraction
@@ -129,7 +129,7 @@ def _gru(m: Module, spec: Recurrent, gates: GatePipeline):
     stages = wait + _PRODUCT + pipeline.CURVE
     update = delayed(m, activated, stages + 2 - pipeline.CURVE, "update", flag=False)
     done = delayed(m, last, stages, "candidate_done")
-    memory = UnitMemory(m, spec, cell.hidden, done)
+    memory = UnitMemory(m, spec, cell.hidden, spec.initial["h"], done)
     one = 1 << gate_form.fraction
     fresh = product(m, one - update, candidate, "fresh"), gate_form.fraction + candidate_form.fraction
     old = product(m, update, memory.value, "old"), gate_form.fraction + cell.hidden.fraction
@@ -150,9 +150,9 @@ def _resetting_gru(m: Module, spec: Recurrent, gates: GatePipeline) -> tuple[Wri
     unit = cyclic(m, units, gates.valid, "unit_read")
     time = cyclic(m, spec.time_steps, mixes & (unit == units - 1), "time_read")
 
-    hidden = RowMemory(m, cell.hidden, units, unit, pipeline.CURVE, "hidden_kept")
+    hidden = RowMemory(m, cell.hidden, units, unit, pipeline.CURVE, "hidden_kept", spec.initial["h"])
     first = delayed(m, time == 0, pipeline.CURVE, "first", flag=False)
-    state = Mux(first, 0, hidden.value)
+    state = Mux(first, hidden.initial, hidden.value)
     product_fraction = gate_form.fraction + cell.hidden.fraction
     reset_product = delayed(m, product(m, activated, state, "product"), pipeline.ADD, "reset_product", flag=False)
     reset = fitted(m, reset_product, product_fraction, cell.hidden, "reset")

@@ -114,9 +114,10 @@ class GatePipeline(wiring.Component):
         cell = spec.cell
         time = cyclic(m, spec.time_steps, serving & table.final, "time_served")
         read = 2
-        memory = RowMemory(m, cell.state, spec.tiles * spec.fold.pe, table.word.unit, read, "peephole_state")
+        units = spec.tiles * spec.fold.pe
+        memory = RowMemory(m, cell.state, units, table.word.unit, read, "peephole_state", spec.initial["c"])
         memory.write(self.state_done, self.state)
-        old = Mux(delayed(m, time == 0, read, "first_time", flag=False), 0, memory.value)
+        old = Mux(delayed(m, time == 0, read, "first_time", flag=False), memory.initial, memory.value)
         weight = delayed(m, table.word.peephole, read, "peephole", flag=False)
         seen = product(m, weight, old, "peephole_product")
         bias = delayed(m, table.word.state_addend, wait - 1, "state_addend", flag=False) << spec.addend_shift

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 
-from accel.fixedpoint import FixedPoint
+from accel.fixedpoint import FixedPoint, Ints
 from accel.schedule.recurrent import Recurrent
 from hdl.delay import cyclic, delayed
 from hdl.fixed import form_shape
+
+
+def constants(m: Module, form: FixedPoint, values: Ints, address: Value, name: str):
+    """Return the number of ``values`` at an address of a cycle ago; where they are all one, it needs no memory."""
+    if np.all(values == values[0]):
+        return int(values[0])
+    m.submodules[name] = words = Memory(shape=form_shape(form), depth=len(values), init=values.tolist())
+    read = words.read_port()
+    m.d.comb += read.addr.eq(address)
+    return read.data
 
 
 class _PerUnit:
@@ -29,7 +40,7 @@ class _PerUnit:
 
 
 class UnitMemory(_PerUnit):
-    """A number of every unit, kept from one time step to the next; zero in the first.
+    """A number of every unit, kept from one time step to the next; a constant in the first.
 
     It is read all the time at the unit that `next` moves on from, and must not be used before the second cycle after.
 
@@ -38,6 +49,8 @@ class UnitMemory(_PerUnit):
     m : Module
     spec : Recurrent
     form : FixedPoint
+    initial : int64 array, shape (units,)
+        What the first time step sees.
     next : Value
         The number at hand has been used.
 
@@ -47,7 +60,7 @@ class UnitMemory(_PerUnit):
         The number of the unit at hand.
     """
 
-    def __init__(self, m: Module, spec: Recurrent, form, next):
+    def __init__(self, m: Module, spec: Recurrent, form: FixedPoint, initial: Ints, next):
         units = spec.tiles * spec.fold.pe
         super().__init__(m, form, units, "unit", "unit_state")
         unit = cyclic(m, units, next, "unit_read")
@@ -55,7 +68,7 @@ class UnitMemory(_PerUnit):
         kept = Signal(form_shape(form), name="unit_kept")
         m.d.comb += [self._read.addr.eq(unit), kept.eq(self._read.data)]
         self.value = Signal(form_shape(form), name="unit_value")
-        m.d.comb += self.value.eq(Mux(time == 0, 0, kept))
+        m.d.comb += self.value.eq(Mux(time == 0, constants(m, form, initial, unit, "unit_initial"), kept))
 
 
 class RowMemory(_PerUnit):
@@ -70,15 +83,25 @@ class RowMemory(_PerUnit):
         Whose number is wanted.
     wait : int
         Cycles from there until it is used; 2 at least.
+    name : str
+    initial : int64 array, shape (units,), optional
+        What the memory does not hold in a first time step; zeros by default.
 
     Attributes
     ----------
     value : Value
         The number of the unit that ``unit`` was ``wait`` cycles ago.
+    initial : Value or int
+        Its initial number, at the same time.
     """
 
-    def __init__(self, m: Module, form: FixedPoint, units: int, unit: Value, wait: int, name: str):
+    def __init__(
+        self, m: Module, form: FixedPoint, units: int, unit: Value, wait: int, name: str, initial: Ints | None = None
+    ):
         super().__init__(m, form, units, name, name)
         kept = Signal(form_shape(form), name=f"{name}_read")
         m.d.comb += [self._read.addr.eq(unit), kept.eq(self._read.data)]
         self.value = delayed(m, kept, wait - 1, f"{name}_value", flag=False)
+        values = np.zeros(units, np.int64) if initial is None else initial
+        first = constants(m, form, values, unit, f"{name}_initial")
+        self.initial = first if isinstance(first, int) else delayed(m, first, wait - 1, f"{name}_begins", flag=False)

@@ -201,6 +201,8 @@ def loops(layer, arrays, quantizations):
         for d in range(layer.directions):
             cell = Loops(layer, d, quantizations[0])
             states = [[0] * layer.hidden_size for _ in forms]
+            if layer.initial is not None:
+                states = [[int(v) for v in state] for state in layer.initial[d]]
             for k, (given, q) in enumerate(zip(arrays[1:], quantizations[1:], strict=True)):
                 states[k] = [fit(Fraction(int(v)) * Fraction(q.scale), forms[k]) for v in given[sample, d]]
             backward = layer.direction == "reverse" or d == 1

@@ -32,7 +32,7 @@ RECTIFIED = replace(FORMATS, activations=(HIDDEN,), state=None)
 SIZE = {"input_size": 3, "hidden_size": 4}
 LAYERS = {
     "LSTM": (LSTM(**SIZE, has_peepholes=True), replace(FORMATS, peephole=STATE)),
-    "GRU": (GRU(**SIZE, clip=2.0), TWO_GATES),
+    "GRU": (GRU(**SIZE, clip=2.0, has_initial=True), TWO_GATES),
     "RNN": (RNN(**SIZE, activations=(Activation("Relu"),)), RECTIFIED),
 }
 STEPS = 5

@@ -89,6 +89,8 @@ def test_forward_is_close_to_its_definition(op: str, example: Example):
         for d in range(layer.directions):
             cell = Cell(layer, d)
             states = [[0.0] * layer.hidden_size for _ in outputs[1:]]
+            if layer.initial is not None:
+                states = [[float(v) for v in state] for state in layer.initial[d]]
             for i, given in enumerate(xs[1:]):
                 states[i] = [float(v) for v in given[n, d]]
             times = range(len(xs[0][n]))

@@ -88,6 +88,7 @@ class GRU(IntegerRecurrent):
         few = FixedPoint(12, 8)
         rectifying = replace(after, activations=(Activation("Sigmoid"), Activation("Relu")))
         before = replace(rectifying, linear_before_reset=False, hidden_size=3)
+        resetting = cls(input_size=2, hidden_size=5)
         small = cls(input_size=1, hidden_size=1, linear_before_reset=True, has_bias=False)
         return (
             float_example("forward", cls(input_size=3, hidden_size=4), ((5, 3),)),
@@ -101,5 +102,7 @@ class GRU(IntegerRecurrent):
             recurrent_example("integers, one unit", small, 2, narrow, input=INT4),
             recurrent_example("integers, ReLU", rectifying, 3, replace(narrow, activations=(GATE, few))),
             recurrent_example("integers, reset before, ReLU", before, 3, replace(narrow, activations=(GATE, few))),
+            recurrent_example("integers, initial state", replace(after, has_initial=True), 3, wide),
+            recurrent_example("integers, reset before, initial state", replace(resetting, has_initial=True), 3, wide),
             recurrent_example("integers, narrow gates, clipped", replace(after, clip=1.5), 3, few_bits, weight_bits=4),
         )

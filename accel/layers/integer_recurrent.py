@@ -108,7 +108,7 @@ class IntegerRecurrent(Recurrent):
         recurrence: tuple[Ints, Array],
         weight_bits: int = 8,
     ) -> Self:
-        """Return the integer form of this layer, whose biases (and peepholes) are real numbers.
+        """Return the integer form of this layer, whose biases, initial states and peepholes are real numbers.
 
         Parameters
         ----------
@@ -139,6 +139,7 @@ class IntegerRecurrent(Recurrent):
             weight=weight[0].astype(np.int16),
             recurrence=recurrence[0].astype(np.int16),
             bias=None if self.bias is None else _integer_bias(self.bias, cell.preactivation),
+            initial=None if self.initial is None else self._integer_states(self.initial, cell),
             cell=cell,
             outputs=tuple(outputs) if outputs is not None else self.state_formats(cell),
             weight_bits=weight_bits,
@@ -163,6 +164,11 @@ class IntegerRecurrent(Recurrent):
     def state_formats(self, cell: CellFormats) -> tuple[FixedPoint, ...]:
         """Return the formats of the sequence of hidden states and of the last states."""
         return (cell.hidden, cell.hidden)
+
+    def _integer_states(self, real: Array, cell: CellFormats) -> Ints:
+        """Return initial states, shape (directions, states, hidden), in the formats of the states."""
+        forms = self.state_formats(cell)[1:]
+        return np.stack([form.nearest(real[:, i]) for i, form in enumerate(forms)], axis=1)
 
     def more_integers(self, cell: CellFormats) -> dict[str, Ints]:
         """Return the integers of parameters besides weights, recurrence and bias, by field name."""
@@ -240,7 +246,7 @@ class IntegerRecurrent(Recurrent):
         n, steps = x.shape[:2]
         formats = self.state_formats(self.cell)
         every = np.empty((n, steps, self.directions, self.hidden_size), np.int64)
-        last = [np.zeros((n, self.directions, self.hidden_size), np.int64) for _ in self.states]
+        last = self.first_states(n, np.int64)
         given = zip(inputs[1:], quantizations[1:], formats[1:], last, strict=False)
         for array, quantization, form, state in given:
             state[...] = form.fit(array.astype(np.int64), FixedPoint.of(quantization).fraction)

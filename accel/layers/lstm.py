@@ -133,6 +133,7 @@ class LSTM(IntegerRecurrent):
             float_example("clipped", cls(input_size=3, hidden_size=2, clip=0.3, has_bias=False), ((4, 3),)),
             float_example("coupled gates", cls(input_size=2, hidden_size=2, input_forget=True), ((3, 2), (1, 2))),
             float_example("hard activations", hard, ((4, 2),)),
+            float_example("initial states", replace(both, has_initial=True), ((3, 2),)),
             recurrent_example("integers", cls(input_size=3, hidden_size=4), 4, narrow),
             recurrent_example("integers, last state", cls(input_size=2, hidden_size=5), 3, narrow, output=1),
             recurrent_example("integers, wide state", cls(input_size=4, hidden_size=2), 5, wide),
@@ -143,5 +144,6 @@ class LSTM(IntegerRecurrent):
                 "integers, coupled gates", replace(seeing, has_peepholes=False, input_forget=True), 3, wide
             ),
             recurrent_example("integers, coupled, peepholes", replace(seeing, input_forget=True), 3, peeping, output=1),
+            recurrent_example("integers, initial states", replace(seeing, has_initial=True), 3, peeping),
             recurrent_example("integers, ReLU", rectifying, 3, replace(narrow, activations=(GATE, STATE, GATE))),
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from accel.errors import ModelError, shown
 from accel.layers.base import Array, Layer, Shape, positive
@@ -68,7 +69,8 @@ class Activation:
 class Recurrent(Layer):
     """A recurrent layer over a sequence ``(t, c)``, in one direction or both.
 
-    Inputs are the sequence and, optionally, an initial value of each state, ``(directions, hidden)``; zero without.
+    Inputs are the sequence and, optionally, an initial value of each state, ``(directions, hidden)``; without, states
+    begin with `initial`, or at zero.
     Outputs are every step's hidden state ``(t, directions, hidden)``, then the last value of each state,
     ``(directions, hidden)``: ONNX's shapes less the batch axis. Of a reverse direction the last step is the first
     in time.
@@ -88,6 +90,10 @@ class Recurrent(Layer):
     recurrence : array, shape (directions, gates * hidden, hidden), optional
     bias : array, shape (directions, 2 * gates * hidden), optional
         Of the weights, then of the recurrence.
+    has_initial : bool
+        Whether the states begin with constants.
+    initial : array, shape (directions, states, hidden), optional
+        Those constants, in the order of `states`.
     """
 
     gates: ClassVar[int]
@@ -108,6 +114,8 @@ class Recurrent(Layer):
     weight: Array | None = None
     recurrence: Array | None = None
     bias: Array | None = None
+    has_initial: bool = False
+    initial: Array | None = None
 
     def __post_init__(self) -> None:
         positive(f"{self.op} sizes", (self.input_size, self.hidden_size))
@@ -134,12 +142,18 @@ class Recurrent(Layer):
             "weight": (self.directions, rows, self.input_size),
             "recurrence": (self.directions, rows, self.hidden_size),
         }
-        return shapes | ({"bias": (self.directions, 2 * rows)} if self.has_bias else {})
+        if self.has_bias:
+            shapes["bias"] = (self.directions, 2 * rows)
+        if self.has_initial:
+            shapes["initial"] = (self.directions, len(self.states), self.hidden_size)
+        return shapes
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
         state = (self.directions, self.hidden_size)
         if not 1 <= len(shapes) <= 1 + len(self.states):
             raise ModelError(f"{self.op} must have 1 to {1 + len(self.states)} inputs, not {len(shapes)}")
+        if self.has_initial and len(shapes) > 1:
+            raise ModelError(f"{self.op} must have either constant initial states or given ones, not both")
         if len(shapes[0]) != 2 or shapes[0][1] != self.input_size:
             raise ModelError(f"{self.op} input must be a sequence of {self.input_size} features, not {shapes[0]}")
         for shape in shapes[1:]:
@@ -178,12 +192,20 @@ class Recurrent(Layer):
             bias = np.zeros(2 * self.weight.shape[1], x.dtype) if self.bias is None else self.bias[d]
             of_input, of_state = np.split(bias, 2)
             driven = x @ self.weight[d].T + of_input
-            states = [np.zeros((len(x), self.hidden_size), x.dtype) for _ in self.states]
+            states = [state[:, d] for state in self.first_states(len(x), x.dtype)]
             for given, state in zip(inputs[1:], states, strict=False):
                 state[...] = given[:, d]
             for t in range(x.shape[1])[::step]:
                 states = self.step(d, driven[:, t], states, self.recurrence[d].T, of_state)
                 yield d, t, states
+
+    def first_states(self, samples: int, dtype: DTypeLike) -> list[Array]:
+        """Return the states before the first step where none are given, shape (samples, directions, hidden) each."""
+        states = [np.zeros((samples, self.directions, self.hidden_size), dtype) for _ in self.states]
+        if self.initial is not None:
+            for i, state in enumerate(states):
+                state[...] = self.initial[:, i]
+        return states
 
     @abstractmethod
     def step(self, d: int, driven: Array, states: list[Array], recurrence: Array, bias: Array) -> list[Array]:

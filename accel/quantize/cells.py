@@ -21,6 +21,7 @@ from accel.layers.lstm import LSTM
 from accel.layers.recurrent import Activation
 from accel.layers.rnn import RNN
 from accel.network import Network
+from accel.quantize.graphs import initializers
 from accel.quantize.ranges import Floats, Scale, row_integers
 
 STATE_BITS = 16
@@ -111,14 +112,16 @@ def chosen_formats(cell: TracedCell, hidden_bits: int) -> CellFormats:
 def fixed_scales(node: onnx.NodeProto, formats: CellFormats, graph: onnx.GraphProto) -> dict[str, Scale]:
     """Return the scales of the initial states a recurrent node reads and of what it writes.
 
-    States that enter, and outputs that leave the graph or are read by nothing else, have the formats of the states
-    themselves; a hidden state that other layers read is rounded to 8 bits for them.
+    States that enter, unless they are constants, and outputs that leave the graph or are read by nothing else, have the
+    formats of the states themselves; a hidden state that other layers read is rounded to 8 bits for them.
     """
     narrow = FixedPoint(8, formats.hidden.fraction - (formats.hidden.bits - 8), formats.hidden.signed)
     scales: dict[str, Scale] = {}
+    constants = initializers(graph)
     for place, form in ((5, formats.hidden), (6, formats.state)):
-        if form is not None and place < len(node.input) and node.input[place]:
-            scales[node.input[place]] = _scale(form)
+        name = node.input[place] if place < len(node.input) else ""
+        if form is not None and name and name not in constants:
+            scales[name] = _scale(form)
     read = {name for other in graph.node for name in other.input}
     for name, form in zip(node.output, (narrow, narrow, formats.state), strict=False):
         if name and form is not None:
@@ -167,7 +170,7 @@ def _seen(cell: TracedCell) -> _Seen:
     probes = [_Probe(activation) for activation in layer.activations]
     probed = replace(layer, activations=cast("tuple[Activation, ...]", tuple(probes)))
     largest: dict[str, float] = {"h": 0.0, "c": 0.0}
-    for name, given in zip(layer.states, cell.inputs[1:], strict=False):
+    for name, given in zip(layer.states, cell.inputs[1:] or layer.first_states(1, np.float32), strict=False):
         largest[name] = float(np.abs(given).max(initial=0))
     fed_back = 0.0
     for d, _, states in probed.walk(cell.inputs):

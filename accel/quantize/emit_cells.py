@@ -31,7 +31,7 @@ def put_pairs_around_cells(model: onnx.ModelProto, scales: dict[str, Scale], wei
             pairs.nodes.append(node)
             continue
         for place in (0, *_STATES):
-            if place < len(node.input) and node.input[place] in scales:  # a constant state is zero, and stays
+            if place < len(node.input) and node.input[place] in scales:  # a constant state stays a real number
                 node.input[place] = pairs.dequantized(node.input[place])
         for place, part in _MATRICES.items():
             node.input[place] = pairs.matrix(node.input[place], f"{node.name}.{part}", weight_bits)

@@ -376,7 +376,22 @@ class Recurrent(RowKernel):
             *state,
             *updates,
             *peepholes,
+            *self._initial_memories,
         )
+
+    @property
+    def _initial_memories(self) -> tuple[Memory, ...]:
+        """What holds the initial states beside each memory of states; nothing where they are one number."""
+        cell, words = self.cell, self.initial_words
+        lanes = int(np.any(words != words[0], axis=0).sum())
+        found = [Memory("initial words", len(words), cell.hidden.bits, copies=lanes, initialised=True)] if lanes else []
+        kept = {"RNN": None, "LSTM": "c", "GRU": "h"}[self.layer.op]
+        if kept is not None and np.ptp(self.initial[kept]):
+            form = cell.state if kept == "c" else cell.hidden
+            assert form is not None
+            copies = 1 + (self.peephole is not None)
+            found.append(Memory("initial unit state", len(self.initial[kept]), form.bits, copies, initialised=True))
+        return tuple(found)
 
     @property
     def tables(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -206,6 +207,20 @@ class RowKernel(LayerKernel):
         """Unit of every row, in the order of service; rows past the last unit have further ones."""
         unit = np.arange(self.tiles * self.fold.pe, dtype=np.int64)
         return np.concatenate([np.repeat(unit, len(gates)) for gates in self.passes])
+
+    @cached_property
+    def initial(self) -> Mapping[str, Ints]:
+        """What every state begins with, unit by unit, by the state's name; zeros past the last unit."""
+        nothing = np.zeros((len(self.layer.states), self.units), np.int64)
+        values = nothing if self.layer.initial is None else self.layer.initial[0].astype(np.int64)
+        padded = np.pad(values, ((0, 0), (0, self.tiles * self.fold.pe - self.units)))
+        return dict(zip(self.layer.states, padded, strict=True))
+
+    @property
+    def initial_words(self) -> Ints:
+        """What the hidden states begin with as the lanes read them, shape (state_steps, simd); zeros past the end."""
+        hidden = self.initial["h"][: self.units]
+        return np.pad(hidden, (0, self.state_steps * self.fold.simd - self.units)).reshape(-1, self.fold.simd)
 
     @property
     def peephole_fraction(self) -> int:

@@ -18,6 +18,7 @@ from hdl.memory import DeepRom
 from hdl.queue import OutputQueue
 from hdl.sequencer import Sequencer
 from hdl.table import CyclicTable, packed
+from hdl.unit_memory import constants
 from hdl.window_buffer import Reads, WindowBuffer
 
 
@@ -25,8 +26,8 @@ class Recurrent(Kernel):
     """A recurrent layer as `accel.schedule.recurrent.Recurrent` lays it out.
 
     States are held twice: what the phase at hand reads, and what is written meanwhile for the next: the hidden states
-    of a time step or, between a GRU's two phases, reset ones. The state is cleared by reading zeros in a tensor's first
-    phase.
+    of a time step or, between a GRU's two phases, reset ones. In a tensor's first phase constants are read instead,
+    zeros where the layer has none.
     """
 
     kind = recurrent.Recurrent.kind
@@ -121,10 +122,13 @@ class Recurrent(Kernel):
         spec = self.spec
         simd, steps, shape = spec.fold.simd, spec.state_steps, form_shape(spec.cell.hidden)
         step = cyclic(m, steps, reads, "state_step")
-        side = cyclic(m, 2, leaves, "read_side")  # what the first time step reads is cleared, whichever side it is
+        side = cyclic(m, 2, leaves, "read_side")  # the first time step reads constants, whichever side it is
         address = Signal(range(2 * steps), name="state_address", reset_less=True)
         m.d.sync += address.eq(step + Mux(side, 0, steps))
-        clear = delayed(m, first, pipeline.ADDRESS + pipeline.READ, "clear_state", flag=False)
+        begins = delayed(m, first, pipeline.ADDRESS + pipeline.READ, "clear_state", flag=False)
+        initial, initial_address = spec.initial_words, Signal(range(steps), name="initial_address", reset_less=True)
+        if np.any(initial != initial[0]):
+            m.d.sync += initial_address.eq(step)
         elements, ports = [], []
         for lane in range(simd):
             m.submodules[f"state_{lane}"] = memory = Memory(shape=shape, depth=2 * steps, init=[])
@@ -132,7 +136,10 @@ class Recurrent(Kernel):
             held = Signal(shape, name=f"state_word_{lane}", reset_less=True)
             element = Signal(shape, name=f"state_element_{lane}", reset_less=True)
             m.d.comb += read.addr.eq(address)
-            m.d.sync += [held.eq(read.data), element.eq(Mux(clear, 0, held))]
+            first = constants(m, spec.cell.hidden, initial[:, lane], initial_address, f"initial_{lane}")
+            if not isinstance(first, int):
+                first = delayed(m, first, pipeline.READ - 1, f"initial_word_{lane}", flag=False)
+            m.d.sync += [held.eq(read.data), element.eq(Mux(begins, first, held))]
             elements.append(element)
             ports.append(memory.write_port())
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from accel.cell import CellFormats
 from accel.errors import ModelError
+from accel.layers.base import Array, Shape
 from accel.layers.gru import GRU
 from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.lstm import LSTM
@@ -51,7 +51,7 @@ def rnn(site: Site) -> None:
     _recurrent(site, RNN, {})
 
 
-def _recurrent(site: Site, kind: Callable[..., IntegerRecurrent], more: dict[str, Any]) -> None:
+def _recurrent(site: Site, kind: type[IntegerRecurrent], more: dict[str, Any]) -> None:
     attributes = site.node.attributes
     batch_first = attributes.flag("layout", False)
     x = site.activation()
@@ -69,6 +69,8 @@ def _recurrent(site: Site, kind: Callable[..., IntegerRecurrent], more: dict[str
         raise ModelError(f"hidden_size must agree with the recurrence's {hidden}, not be {declared}")
     clip = attributes.real("clip", 0.0) if "clip" in attributes else None
     formats = site.lowering.graph.cells.get(site.node.name)
+    states, constants = _initial_states(site, kind, 0 if batch_first else 1)
+    initial = _stacked(constants, (len(DIRECTIONS[direction]), hidden))
     layer = kind(
         input_size=weight.array.shape[2],
         hidden_size=hidden,
@@ -79,11 +81,12 @@ def _recurrent(site: Site, kind: Callable[..., IntegerRecurrent], more: dict[str
         weight=weight.array,
         recurrence=recurrence.array,
         bias=None if bias is None else bias.array,
+        has_initial=initial is not None,
+        initial=initial,
         cell=CellFormats.from_json(formats) if formats is not None else None,
         **more,
     )
     _check_lengths(site, x.shape[1 if batch_first else 0])
-    states = _initial_states(site, layer, 0 if batch_first else 1)
     axes = [0] * 3 if batch_first else [2, 1, 1]
     codes = {"weight": weight.codes, "recurrence": recurrence.codes, "bias": bias.codes if bias else None}
     site.emit_all(layer, (x, *states), axes[: 1 + len(layer.states)], codes)
@@ -110,17 +113,34 @@ def _check_lengths(site: Site, steps: int) -> None:
         raise ModelError(f"sequence_lens must all be {steps}, the length of the input")
 
 
-def _initial_states(site: Site, layer: Recurrent, batch_axis: int) -> list[Activation]:
-    """Return the initial states that are computed; constants must be zero, which is what leaving them out means."""
+def _initial_states(site: Site, layer: type[Recurrent], batch_axis: int) -> tuple[list[Activation], list[Array | None]]:
+    """Return the initial states that are computed, and every state's constant; zeros mean what leaving it out means."""
     given = [site.optional(_FIRST_STATE + i) for i in range(len(layer.states))]
     states: list[Activation] = []
-    for name, value in zip(layer.states, given, strict=True):
-        if isinstance(value, Const) and np.any(value.array):
-            raise ModelError(f"a constant initial state {name} must be zero")
+    constants: list[Array | None] = []
+    for place, (name, value) in enumerate(zip(layer.states, given, strict=True)):
         if isinstance(value, Activation):
             if len(value.shape) != 3 or value.batch_axis != batch_axis:
                 raise ModelError(f"the initial state {name} must have three axes, the batch on axis {batch_axis}")
             states.append(value)
+        constant = None
+        if isinstance(value, Const) and np.any(value.array):
+            array = site.weights(_FIRST_STATE + place, f"the initial state {name}", 3).array
+            constant = array.take(0, batch_axis)
+            if np.any(array != np.expand_dims(constant, batch_axis)):
+                raise ModelError(f"a constant initial state {name} must be the same for every sample")
+        constants.append(constant)
     if states and len(states) != len(given):
         raise ModelError("initial states must be given for all of the cell's states or for none")
-    return states
+    return states, constants
+
+
+def _stacked(constants: list[Array | None], shape: Shape) -> Array | None:
+    """Return constant initial states, shape (directions, states, hidden); ``None`` if all are zero."""
+    if all(constant is None for constant in constants):
+        return None
+    states = [np.zeros(shape, np.float32) if constant is None else constant for constant in constants]
+    for state in states:
+        if state.shape != shape:
+            raise ModelError(f"a constant initial state must have shape {shape} but for the batch, not {state.shape}")
+    return np.stack(states, axis=1)
