@@ -156,6 +156,19 @@ def initial_states(op):
     return g.model(y=(STEPS, 1, "n", 7), h=(1, "n", 7))
 
 
+def constant_states(op, batch=SAMPLES, spread=0.0, **attributes):
+    """Initial states that are constants, ``spread`` apart from sample to sample."""
+    g = Graph({"x": (STEPS, batch, FEATURES)})
+    directions = 2 if attributes.get("direction") == "bidirectional" else 1
+    apart = spread * np.arange(batch, dtype=np.float32)[:, None]
+    states = [
+        g.constant(g.rng.uniform(-0.9, 0.9, (directions, 1, 7)).astype(np.float32) + apart)
+        for _ in range(2 if op == "LSTM" else 1)
+    ]
+    g.cell(op, "x", FEATURES, 7, ["y", "h"], states=states, **attributes)
+    return g.model(y=(STEPS, directions, batch, 7), h=(directions, batch, 7))
+
+
 def classifier(op, **attributes):
     """Samples first; the last hidden state, through a dense layer and a Softmax."""
     g = Graph({"x": ("n", STEPS, FEATURES)})
@@ -209,6 +222,7 @@ MODELS = {
     **{f"{op} both ways": lambda op=op: sequence(op, direction="bidirectional") for op in GATES},
     **{f"{op} every output": lambda op=op: every_output(op) for op in GATES},
     **{f"{op} initial states": lambda op=op: initial_states(op) for op in GATES},
+    **{f"{op} constant states": lambda op=op: constant_states(op, direction="bidirectional") for op in GATES},
     **{f"{op} classifier": lambda op=op: classifier(op) for op in GATES},
     **{f"{op} stacked": lambda op=op: stacked_both_ways(op) for op in GATES},
     **{f"{op} behind a dense layer": lambda op=op: behind_dense(op) for op in GATES},
@@ -333,6 +347,11 @@ def test_computed_weights_are_refused(tmp_path):
     g = Graph(TIME_MAJOR | {"r": (1, 7, 7)})
     g.node("RNN", "x", g.weights(1, 7, FEATURES), "r", outputs=["y"], hidden_size=7)
     refused(tmp_path, g.model(y=(STEPS, 1, "n", 7)), "must have constant weights and bias, but 'r' is computed")
+
+
+def test_constant_states_that_differ_from_sample_to_sample_are_refused(tmp_path):
+    model = constant_states("GRU", batch=2, spread=0.25)
+    refused(tmp_path, model, "a constant initial state h must be the same for every sample")
 
 
 def test_calibration_has_its_samples_on_the_batch_axis(tmp_path):
