@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accel.errors import ModelError, shown
+from accel.errors import ModelError, UnsupportedError, shown
 from accel.fixedpoint import Quantization
 from accel.layers.base import Layer, Shape
 from accel.work import Work
@@ -174,6 +174,30 @@ class Network:
                 for n in self.nodes
             ),
         )
+
+    def keeping_states(self) -> Network:
+        """Return an integer network whose recurrent layers go on with every sample where they left off with the last.
+
+        Raises
+        ------
+        UnsupportedError
+            If no layer can, or one has states for which that makes no sense.
+        """
+        nodes: list[Node] = []
+        for node in self.nodes:
+            try:
+                nodes.append(replace(node, layer=node.layer.keeping_state()))
+            except UnsupportedError as error:
+                raise UnsupportedError(f"node {shown(node.name)}: {error}", op=node.layer.op) from None
+        made = replace(self, nodes=tuple(nodes))
+        if not made.is_stateful:
+            raise UnsupportedError(f"network {shown(self.name)} has no recurrent layer in integers that keeps a state")
+        return made
+
+    @property
+    def is_stateful(self) -> bool:
+        """Whether what it makes of a sample depends on the samples before it."""
+        return any(node.layer.is_stateful for node in self.nodes)
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """The reference: runs a network in numpy, its integer part exactly, and yields every tensor.
 
 Layers between quantised tensors run in exact integers; float layers, at the borders of an integer network or in a
-float network, run in float32. Memory stays bounded for any number of samples: they are run a block at a time.
+float network, run in float32. Memory stays bounded for any number of samples: they are run a block at a time, unless
+states are kept from one to the next.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def _run(network: Network, inputs: Mapping[str, Array], keeps: Callable[[str], b
         if axis is not None:
             samples = array.shape[axis]
     first = {name: np.broadcast_to(array, (samples, *array.shape[1:])) for name, array in first.items()}
-    block = block_samples(network)
+    block = samples if network.is_stateful else block_samples(network)
     parts: dict[str, list[Array]] = {}
     with np.errstate(all="ignore"):  # a float layer may overflow to infinity, as in any other runtime
         for start in range(0, samples, block):

@@ -12,7 +12,7 @@ from hdl.delay import cyclic, delayed
 from hdl.fixed import clamped, curve_values, fitted, form_shape, product, rounded, total
 from hdl.gates import GatePipeline
 from hdl.table import CyclicTable
-from hdl.unit_memory import RowMemory, UnitMemory
+from hdl.unit_memory import RowMemory, UnitMemory, begins
 
 _PRODUCT = pipeline.MULTIPLY + pipeline.ADD + pipeline.ROUND + pipeline.SATURATE
 
@@ -148,10 +148,10 @@ def _resetting_gru(m: Module, spec: Recurrent, gates: GatePipeline) -> tuple[Wri
     activated = _activated(m, spec, (0, 1), gates.gate == spec.gates - 1, gates.preactivation, "activated")
     units = spec.tiles * spec.fold.pe
     unit = cyclic(m, units, gates.valid, "unit_read")
-    time = cyclic(m, spec.time_steps, mixes & (unit == units - 1), "time_read")
+    starts = begins(m, spec, mixes & (unit == units - 1), "time_read")
 
     hidden = RowMemory(m, cell.hidden, units, unit, pipeline.CURVE, "hidden_kept", spec.initial["h"])
-    first = delayed(m, time == 0, pipeline.CURVE, "first", flag=False)
+    first = delayed(m, starts, pipeline.CURVE, "first", flag=False)
     state = Mux(first, hidden.initial, hidden.value)
     product_fraction = gate_form.fraction + cell.hidden.fraction
     reset_product = delayed(m, product(m, activated, state, "product"), pipeline.ADD, "reset_product", flag=False)

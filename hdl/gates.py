@@ -12,7 +12,7 @@ from hdl.delay import cyclic, delayed
 from hdl.fixed import clamped, form_shape, product, rounded, total
 from hdl.requantize import wide_product
 from hdl.table import CyclicTable
-from hdl.unit_memory import RowMemory
+from hdl.unit_memory import RowMemory, begins
 
 
 class GatePipeline(wiring.Component):
@@ -112,12 +112,12 @@ class GatePipeline(wiring.Component):
         """Return the bias of the state's sum and what the row sees of the old cell state, ``wait`` cycles later."""
         spec = self.spec
         cell = spec.cell
-        time = cyclic(m, spec.time_steps, serving & table.final, "time_served")
+        first = begins(m, spec, serving & table.final, "time_served")
         read = 2
         units = spec.tiles * spec.fold.pe
         memory = RowMemory(m, cell.state, units, table.word.unit, read, "peephole_state", spec.initial["c"])
         memory.write(self.state_done, self.state)
-        old = Mux(delayed(m, time == 0, read, "first_time", flag=False), memory.initial, memory.value)
+        old = Mux(delayed(m, first, read, "first_time", flag=False), memory.initial, memory.value)
         weight = delayed(m, table.word.peephole, read, "peephole", flag=False)
         seen = product(m, weight, old, "peephole_product")
         bias = delayed(m, table.word.state_addend, wait - 1, "state_addend", flag=False) << spec.addend_shift

@@ -22,6 +22,16 @@ def constants(m: Module, form: FixedPoint, values: Ints, address: Value, name: s
     return read.data
 
 
+def begins(m: Module, spec: Recurrent, ends: Value, name: str):
+    """Return whether the time step at hand begins with the initial states; it is over with a cycle of ``ends``."""
+    if not spec.keeps_state:
+        return cyclic(m, spec.time_steps, ends, name) == 0
+    begun = Signal(name=name)
+    with m.If(ends):
+        m.d.sync += begun.eq(1)
+    return ~begun
+
+
 class _PerUnit:
     """A memory that is written unit after unit."""
 
@@ -64,11 +74,11 @@ class UnitMemory(_PerUnit):
         units = spec.tiles * spec.fold.pe
         super().__init__(m, form, units, "unit", "unit_state")
         unit = cyclic(m, units, next, "unit_read")
-        time = cyclic(m, spec.time_steps, next & (unit == units - 1), "time_read")
+        first = begins(m, spec, next & (unit == units - 1), "time_read")
         kept = Signal(form_shape(form), name="unit_kept")
         m.d.comb += [self._read.addr.eq(unit), kept.eq(self._read.data)]
         self.value = Signal(form_shape(form), name="unit_value")
-        m.d.comb += self.value.eq(Mux(time == 0, constants(m, form, initial, unit, "unit_initial"), kept))
+        m.d.comb += self.value.eq(Mux(first, constants(m, form, initial, unit, "unit_initial"), kept))
 
 
 class RowMemory(_PerUnit):

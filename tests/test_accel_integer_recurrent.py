@@ -203,6 +203,8 @@ def loops(layer, arrays, quantizations):
             states = [[0] * layer.hidden_size for _ in forms]
             if layer.initial is not None:
                 states = [[int(v) for v in state] for state in layer.initial[d]]
+            if layer.keeps_state and sample:
+                states = [state[sample - 1, d] for state in last]
             for k, (given, q) in enumerate(zip(arrays[1:], quantizations[1:], strict=True)):
                 states[k] = [fit(Fraction(int(v)) * Fraction(q.scale), forms[k]) for v in given[sample, d]]
             backward = layer.direction == "reverse" or d == 1
@@ -225,6 +227,20 @@ def test_integer_equals_its_definition(name):
     for state, want in zip(got[1:], last, strict=True):
         np.testing.assert_array_equal(state, want)
     assert np.ptp(every) > 10, "an example that stays in one place proves little"
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "GRU reset after", "RNN"])
+def test_sequences_whose_states_are_kept_are_one_long_sequence(name):
+    layer, more = CASES[name]
+    integer = integer_layer(layer, formats(layer.op, **more))
+    (x,) = some_inputs(layer, (X8,))
+    whole = x.reshape(1, -1, x.shape[2])
+    kept = integer.keeping_state().integer([x], (X8,))
+    every, *last = integer.integer([whole], (X8,))
+    assert np.array_equal(kept[0].reshape(every.shape), every)
+    for state, want in zip(kept[1:], last, strict=True):
+        assert np.array_equal(state[-1:], want)
+    assert not np.array_equal(kept[0], integer.integer([x], (X8,))[0])
 
 
 EXAMPLES = [(op, e) for op in ("RNN", "LSTM", "GRU") for e in registry()[op].examples() if e.is_integer]

@@ -4,7 +4,8 @@ import numpy as np
 import onnx
 import pytest
 
-from accel.app import generate, verify
+from accel.app import generate, host, verify
+from accel.errors import InputError, UnsupportedError
 from accel.quantize import quantize
 from benchmarks.import_samples.sketch import Sketch
 
@@ -23,7 +24,7 @@ def cell(s, op, x, features, units, *, outputs=2, states=(), peepholes=False, **
         *(["", *states] if states or peepholes else []),
     ]
     if peepholes:
-        parts += [""] * (7 - len(parts)) + [s.weights(directions, 3 * units)]
+        parts += [""] * (6 - len(parts)) + [s.weights(directions, 3 * units)]
     return s.op(op, x, *parts, outputs=outputs, hidden_size=units, **attributes)
 
 
@@ -77,16 +78,53 @@ def constant_states():
 MODELS = (constant_states, two_layers_both_ways, between_convolutions, every_step)
 
 
-@pytest.mark.cocotb
-@pytest.mark.parametrize("model", MODELS)
-def test_it_generates_and_verifies(tmp_path, model):
-    made = onnx.shape_inference.infer_shapes(model())
-    onnx.save(made, tmp_path / "m.onnx")
+def quantised(folder, model):
+    """Quantise a model, and return the file."""
+    made = onnx.shape_inference.infer_shapes(model)
+    onnx.save(made, folder / "m.onnx")
     shape = [d.dim_value or SAMPLES for d in made.graph.input[0].type.tensor_type.shape.dim]
     shape = [SAMPLES if size == 1 else size for size in shape]
     data = {"x": np.random.default_rng(5).uniform(-2, 2, shape).astype(np.float32)}
-    quantize(tmp_path / "m.onnx", data, output_path=tmp_path / "q.onnx")
-    design = generate.generate(tmp_path / "q.onnx", target="ecp5-85f", out=tmp_path / "out")
+    return quantize(folder / "m.onnx", data, output_path=folder / "q.onnx").path
+
+
+def stacked():
+    """An LSTM with constant states below a GRU, whose last step a dense layer reads."""
+    s = Sketch(seed=6)
+    y = cell(s, "LSTM", s.input("x", 3, 1, 4), 4, 5, states=[s.weights(1, 1, 5), s.weights(1, 1, 5)])
+    y = cell(s, "GRU", s.op("Squeeze", y, s.const([1], "int64")), 5, 4)
+    return s.model(dense(s, s.op("Squeeze", f"{y}_1", s.const([0], "int64")), 4, 3))
+
+
+@pytest.mark.cocotb
+def test_states_kept_between_tensors_make_them_one_sequence(tmp_path):
+    path = quantised(tmp_path, stacked())
+    design = generate.generate(path, board="ulx3s", out=tmp_path / "out", state="keep")
+    result = verify.verify(design, samples=5, stalls="random", seed=2)
+    print(f"{design}\n{result}")
+    assert result.passed, result.first
+    assert result.values == 5 * 3
+    assert design.manifest.state == "keep"
+    assert "keep their states" in (tmp_path / "out" / "README.md").read_text()
+    with pytest.raises(InputError, match="keeps its states, which this host's link clears"):
+        host.host(tmp_path / "out", "none", tmp_path / "x.npz")
+
+
+def test_states_are_kept_forward_in_time_only(tmp_path):
+    path = quantised(tmp_path, two_layers_both_ways())
+    with pytest.raises(UnsupportedError, match="GRU keeps its state forward in time, not bidirectional"):
+        generate.generate(path, target="ecp5-85f", out=tmp_path / "out", state="keep")
+    with pytest.raises(InputError, match="state must be clear or keep, not 'hold'"):
+        generate.generate(path, target="ecp5-85f", out=tmp_path / "out", state="hold")
+    with pytest.raises(UnsupportedError, match="has no recurrent layer in integers that keeps a state"):
+        generate.generate("lenet5_qdq", target="ecp5-85f", out=tmp_path / "out", state="keep")
+
+
+@pytest.mark.cocotb
+@pytest.mark.parametrize("model", MODELS)
+def test_it_generates_and_verifies(tmp_path, model):
+    path = quantised(tmp_path, model())
+    design = generate.generate(path, target="ecp5-85f", out=tmp_path / "out")
     result = verify.verify(design, samples=6, stalls="random", seed=2)
     print(f"{design}\n{result}")
     assert result.passed, result.first

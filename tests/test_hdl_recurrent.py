@@ -31,6 +31,10 @@ LAYERS = {
     "GRU": (GRU(input_size=3, hidden_size=5, linear_before_reset=True), TWO_GATES),
     "GRU, resets states": (GRU(input_size=3, hidden_size=5), TWO_GATES),
 }
+KEPT = {
+    f"{name}, kept": (replace(layer, keeps_state=True, has_initial=True), formats)
+    for name, (layer, formats) in LAYERS.items()
+}
 WHOLE_STATE = Fold(1, 5)
 """One unit at a time and the whole state at once: the first read of a time step wants the last unit."""
 PARTS = Fold(3, 2)
@@ -71,6 +75,12 @@ class Blind(recurrent.Recurrent):
         return super().row_peepholes * (np.arange(self.tiles * self.rows) % self.gates > 0)
 
 
+class Forgetful(recurrent.Recurrent):
+    """Begins every tensor with the initial states."""
+
+    keeps_state = False
+
+
 class Crossed(recurrent.Recurrent):
     """The output gates see the cell state with the weight of another unit."""
 
@@ -79,9 +89,13 @@ class Crossed(recurrent.Recurrent):
         return np.roll(super().output_peepholes, 1)
 
 
-def mismatches(kind, cell, fold):
-    """Return how many values of a kernel differ from the layer's, and how many transfers from the stepper's cycles."""
-    example = recurrent_example("faults", LAYERS[cell][0], 4, LAYERS[cell][1], result=WIDE_HIDDEN)
+def mismatches(kind, cell, fold, interrupted=0):
+    """Return how many values of a kernel differ from the layer's, and how many transfers from the stepper's cycles.
+
+    A reset comes after ``interrupted`` cycles of other traffic.
+    """
+    layer, formats = (LAYERS | KEPT)[cell]
+    example = recurrent_example("faults", layer, 4, formats, result=WIDE_HIDDEN)
     spec = kind.of(example.layer, example.shapes, (UINT8,), WIDE_HIDDEN.quantization, (3,), fold=fold)
     links = (Link((TOP, 0), (0, 0)), Link((0, 0), (TOP, 0)))
     run = stepper.step(ScheduleGraph(("k",), (spec.schedule,), links), TENSORS)
@@ -91,22 +105,30 @@ def mismatches(kind, cell, fold):
     ports = (Port("input_0", spec.inputs[0]),), (Port("output_0", spec.outputs[0]),)
     always = [np.ones(1, np.bool_)]
     drive = Drive(TENSORS, (sent,), always, always)
-    seen = simulate(kernels.kernel(spec), Design(spec.kind, *ports), drive, limit_cycles=run.cycles + 100)
+    seen = simulate(
+        kernels.kernel(spec), Design(spec.kind, *ports), drive, limit_cycles=run.cycles + 100, interrupted=interrupted
+    )
     (out,) = seen.outputs
     expected = beats.pack(want, spec.outputs[0], sequence=True).reshape(-1, spec.fold.pe)
     return int((out.values != expected).sum()), int((out.cycles != run.outputs[0].ravel()).sum())
 
 
 @pytest.mark.parametrize("fold", [WHOLE_STATE, PARTS], ids=str)
-@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("cell", [*LAYERS, *KEPT])
 def test_a_correct_kernel_has_no_mismatch(cell, fold):
     assert mismatches(recurrent.Recurrent, cell, fold) == (0, 0)
+
+
+@pytest.mark.parametrize("cell", [name for name in (*LAYERS, *KEPT) if name not in ("LSTM", "LSTM, kept")])
+def test_after_a_reset_amid_a_sequence_all_is_as_at_first(cell):
+    assert mismatches(recurrent.Recurrent, cell, PARTS, interrupted=107) == (0, 0)
 
 
 @pytest.mark.parametrize(
     ("kind", "cell", "fold"),
     [
         *((Hasty, cell, fold) for cell in LAYERS for fold in (WHOLE_STATE, PARTS)),
+        *((kind, cell, PARTS) for kind in (Hasty, Forgetful) for cell in KEPT),
         *((HastyReset, "GRU, resets states", fold) for fold in (WHOLE_STATE, PARTS)),
         *((Biased, cell, PARTS) for cell in LAYERS),
         *((kind, "LSTM, peepholes", PARTS) for kind in (Blind, Crossed)),

@@ -24,6 +24,9 @@ _Fold = Annotated[
     list[str] | None,
     typer.Option("--fold", metavar="LAYER.pe=K", help="Sets pe or simd of a layer by hand; may be repeated."),
 ]
+_State = Annotated[
+    str, typer.Option("--state", metavar="clear|keep", help="Of recurrent layers, at the end of a tensor.")
+]
 _Stalls = Annotated[str, typer.Option("--stalls", help="none, periodic, random or adversarial, at every port.")]
 _Seed = Annotated[int, typer.Option("--seed", help="Of stalls and of drawn inputs.")]
 
@@ -42,6 +45,7 @@ def generate(
     budget: _Budget = None,
     clock_mhz: _Clock = None,
     fold: _Fold = None,
+    state: _State = "clear",
     dims: Dims = None,
     synth: Annotated[bool, typer.Option("--synth", help="Synthesise as well and print what it takes.")] = False,
 ) -> None:
@@ -59,6 +63,7 @@ def generate(
         clock_mhz=clock_mhz,
         folds=fold or (),
         dims=parse_dims(dims or ()),
+        state=state,
     )
     print(design)
     if synth:

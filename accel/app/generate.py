@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from accel.app.manifest import HostEntry, KernelEntry, Manifest, StreamEntry
 from accel.app.models import Model
 from accel.errors import InputError, shown
 from accel.network import Network
-from accel.plan import Plan
+from accel.plan import Plan, State
 from accel.plan.design import Design
 from accel.plan.folds import PartialFold
 from accel.schedule.base import Stream
@@ -73,6 +73,7 @@ def generate(
     clock_mhz: float | None = None,
     folds: Sequence[str] | Mapping[str, PartialFold] = (),
     dims: Mapping[str, int] | None = None,
+    state: str = "clear",
 ) -> Generated:
     """Plan an integer model for a target or a board and write its Verilog; the folder appears whole or not at all.
 
@@ -96,6 +97,8 @@ def generate(
         ``"conv1.pe=6"``: folds set by hand, by node name.
     dims : mapping of str to int, optional
         Sizes for dimensions the model leaves open; the design's copy of the model has them fixed.
+    state : str
+        What recurrent layers do at the end of a tensor: "clear" their states, or "keep" them for the next one.
 
     Raises
     ------
@@ -104,6 +107,8 @@ def generate(
     """
     out = Path(out)
     folders.check_replaceable(out, manifest.is_ours)
+    if state not in get_args(State):
+        raise InputError(f"state must be {' or '.join(get_args(State))}, not {shown(state)}")
     source = _found(model) if isinstance(model, Network) else models.find(model, integer=True)
     network = load_integer(source.path, dims)
     if isinstance(model, Network) and not _same(model.nodes, network.nodes):
@@ -116,6 +121,7 @@ def generate(
         budget=parsed_budget(budget) if isinstance(budget, str) else budget,
         folds=folds if isinstance(folds, Mapping) else parsed_folds(folds),
         clock_hz=clock_hz,
+        state=cast(State, state),
     )
     design = plan.design(network)
     core = top.Top([kernel.spec for kernel in design.kernels], design.links)
@@ -239,6 +245,7 @@ def _describe(network: Network, plan: Plan, design: Design, core: top.Top, name:
         family=targets.get(plan.target).family,
         clock_hz=plan.clock_hz,
         significand_bits=plan.significand_bits,
+        state=plan.state,
         top=CORE,
         shell=SHELL,
         axi=axi.MODULE,

@@ -20,7 +20,7 @@ def readme(design: Manifest) -> str:
         _files(design),
         "## Clock and reset",
         f"One clock, `clk`, built for {design.clock_hz / 1e6:g} MHz. `rst` is synchronous and active high; hold it for "
-        "one cycle. After reset the core is empty and its inputs are ready.",
+        "one cycle. After reset the core is empty and its inputs are ready." + _state(design),
         "## Streams",
         "Every stream is AXI4-Stream without TKEEP, its signals called `PORT_data`, `PORT_valid`, `PORT_ready` and "
         "`PORT_last`: a beat moves in a cycle in which valid and ready are high. Valid never waits for ready nor ready "
@@ -52,6 +52,15 @@ def readme(design: Manifest) -> str:
         "the bitstream. Both refuse files whose hash is not the one in the manifest.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _state(design: Manifest) -> str:
+    if design.state == "clear":
+        return ""
+    return (
+        " Recurrent layers keep their states: a tensor goes on where the one before it ended; after a reset they begin "
+        "anew."
+    )
 
 
 def _files(design: Manifest) -> str:

@@ -140,6 +140,11 @@ def host(
     described = manifest.read(folder)
     if described.board is None:
         raise InputError(f"design {shown(folder)} must be made for a board: accel generate --board")
+    if described.state == "keep":
+        raise InputError(
+            f"design {shown(folder)} keeps its states, which this host's link clears whenever it has to be reset; "
+            "generate it with --state clear"
+        )
     if not 0 < timeout_seconds < math.inf:
         raise InputError(f"timeout must be a positive number of seconds, not {timeout_seconds:g}")
     if samples is not None and samples < 1:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from accel.app import files
 from accel.app.folders import sha256
 from accel.errors import InputError, shown
+from accel.plan import State
 
 NAME = "manifest.json"
 PLAN = "plan.json"
@@ -156,6 +157,8 @@ class Manifest(_Entry):
         That the design is built for.
     significand_bits : int
         Bits of the requantisation multipliers; the reference follows them.
+    state : str
+        What recurrent layers do at the end of a tensor: "clear" their states, or "keep" them for the next one.
     top : str
         The core's Verilog module, whose ports the streams are.
     shell : str
@@ -187,6 +190,7 @@ class Manifest(_Entry):
     family: str
     clock_hz: float
     significand_bits: int
+    state: State = "clear"
     top: str
     shell: str
     axi: str

@@ -132,6 +132,21 @@ class Layer(ABC):
         """
         return self
 
+    @property
+    def is_stateful(self) -> bool:
+        """Whether what the integer form makes of a sample depends on the samples before it."""
+        return False
+
+    def keeping_state(self) -> Self:
+        """Return the layer going on with every sample where it left off with the last; itself if it has no states.
+
+        Raises
+        ------
+        UnsupportedError
+            If it has states that make no sense in the next sample.
+        """
+        return self
+
     def parts(self, shapes: Sequence[Shape]) -> tuple[Part, ...]:
         """Return simpler layers that together compute what the integer form does, bit for bit; none if it is simple.
 

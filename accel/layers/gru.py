@@ -104,5 +104,7 @@ class GRU(IntegerRecurrent):
             recurrent_example("integers, reset before, ReLU", before, 3, replace(narrow, activations=(GATE, few))),
             recurrent_example("integers, initial state", replace(after, has_initial=True), 3, wide),
             recurrent_example("integers, reset before, initial state", replace(resetting, has_initial=True), 3, wide),
+            recurrent_example("integers, state kept", replace(after, keeps_state=True), 3, wide),
+            recurrent_example("integers, reset before, state kept", replace(resetting, keeps_state=True), 2, wide),
             recurrent_example("integers, narrow gates, clipped", replace(after, clip=1.5), 3, few_bits, weight_bits=4),
         )

@@ -67,12 +67,26 @@ class IntegerRecurrent(Recurrent):
     output : int, optional
         The one output it gives, counted as ONNX counts them; ``None`` for all: in a network whose other layers read
         one of them only.
+    keeps_state : bool
+        Whether, in the integer form, a sample begins with the last states of the sample before it.
     """
 
     cell: CellFormats | None = None
     outputs: tuple[FixedPoint, ...] = ()
     weight_bits: int = 8
     output: int | None = None
+    keeps_state: bool = False
+
+    @property
+    def is_stateful(self) -> bool:
+        return self.keeps_state
+
+    def keeping_state(self) -> Self:
+        if self.cell is None:
+            return self
+        if self.direction != "forward":
+            raise UnsupportedError(f"{self.op} keeps its state forward in time, not {self.direction}", op=self.op)
+        return replace(self, keeps_state=True)
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
         return self._given(super().infer(shapes))
@@ -241,25 +255,38 @@ class IntegerRecurrent(Recurrent):
     def integer(self, inputs: Sequence[Array], quantizations: Sequence[Quantization]) -> tuple[Ints, ...]:
         if self.cell is None:
             raise self._without_formats()
-        assert self.weight is not None
         x = inputs[0].astype(np.int64) - quantizations[0].zero_point
-        n, steps = x.shape[:2]
         formats = self.state_formats(self.cell)
-        every = np.empty((n, steps, self.directions, self.hidden_size), np.int64)
-        last = self.first_states(n, np.int64)
-        given = zip(inputs[1:], quantizations[1:], formats[1:], last, strict=False)
+        states = self.first_states(1 if self.keeps_state else len(x), np.int64)
+        given = zip(inputs[1:], quantizations[1:], formats[1:], states, strict=False)
         for array, quantization, form, state in given:
             state[...] = form.fit(array.astype(np.int64), FixedPoint.of(quantization).fraction)
+        if self.keeps_state:
+            runs: list[list[Ints]] = []
+            for sample in x[:, None]:
+                runs.append(self._run(sample, states))
+                states = runs[-1][1:]
+            found = [np.concatenate(arrays) for arrays in zip(*runs, strict=True)]
+        else:
+            found = self._run(x, states)
+        fitted = zip(found, formats, self.outputs, strict=True)
+        return self._given(tuple(output.fit(value, form.fraction) for value, form, output in fitted))
+
+    def _run(self, x: Ints, states: Sequence[Ints]) -> list[Ints]:
+        """Return the hidden states of every step and the last states of sequences ``x``, zero point subtracted."""
+        assert self.weight is not None
+        n, steps = x.shape[:2]
+        every = np.empty((n, steps, self.directions, self.hidden_size), np.int64)
+        last = [np.empty((n, self.directions, self.hidden_size), np.int64) for _ in states]
         for d, step in enumerate(DIRECTIONS[self.direction]):
             driven = exact_matmul(x, self.weight[d].T) * self.multipliers[d, 0] + self.addends[d, 0]
-            states = [state[:, d] for state in last]
+            now = [state[:, d] for state in states]
             for t in range(steps)[::step]:
-                states = self.integer_step(d, driven[:, t], states)
-                every[:, t, d] = states[0]
-            for state, value in zip(last, states, strict=True):
+                now = self.integer_step(d, driven[:, t], now)
+                every[:, t, d] = now[0]
+            for state, value in zip(last, now, strict=True):
                 state[:, d] = value
-        found = zip([every, *last], formats, self.outputs, strict=True)
-        return self._given(tuple(output.fit(value, form.fraction) for value, form, output in found))
+        return [every, *last]
 
     @abstractmethod
     def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:

@@ -145,5 +145,8 @@ class LSTM(IntegerRecurrent):
             ),
             recurrent_example("integers, coupled, peepholes", replace(seeing, input_forget=True), 3, peeping, output=1),
             recurrent_example("integers, initial states", replace(seeing, has_initial=True), 3, peeping),
+            recurrent_example(
+                "integers, state kept", replace(seeing, has_initial=True, keeps_state=True), 3, peeping, output=1
+            ),
             recurrent_example("integers, ReLU", rectifying, 3, replace(narrow, activations=(GATE, STATE, GATE))),
         )

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from accel.plan.make import make
-from accel.plan.model import Plan
+from accel.plan.model import Plan, State
 
-__all__ = ["Plan", "make"]
+__all__ = ["Plan", "State", "make"]

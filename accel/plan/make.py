@@ -12,7 +12,7 @@ from accel.network import Network
 from accel.plan import buffers, weights
 from accel.plan.design import Choice, Design, Placed, Queues, least_capacity, least_fifos, place
 from accel.plan.folds import PartialFold, Search
-from accel.plan.model import KernelPlan, Plan, RequantizerPlan
+from accel.plan.model import KernelPlan, Plan, RequantizerPlan, State, integers_of
 from accel.plan.resources import Resources, estimate, sum_of
 from accel.plan.sites import Region, region
 from accel.schedule.base import LayerKernel
@@ -37,6 +37,7 @@ def make(
     folds: Mapping[str, PartialFold | Fold] | None = None,
     clock_hz: float | None = None,
     significand_bits: int | None = None,
+    state: State = "clear",
 ) -> Plan:
     """Return the plan of an integer network on a part.
 
@@ -59,6 +60,8 @@ def make(
         Default: the part's.
     significand_bits : int, optional
         Of the requantisation multipliers; default: the part's.
+    state : str
+        What recurrent layers do at the end of a tensor: "clear" their states, or "keep" them for the next one.
 
     Raises
     ------
@@ -66,6 +69,8 @@ def make(
         If it does not fit; the message says what is needed, what there is, and the nearest option that fits.
     InputError
         If an option is not accepted.
+    UnsupportedError
+        If states are to be kept and no layer can, or one has states for which that makes no sense.
     """
     part = targets.get(target) if isinstance(target, str) else target
     bits = significand_bits or part.significand_bits
@@ -75,9 +80,9 @@ def make(
     if fps is not None and fps > clock:
         raise CapacityError(f"{fps:,.0f} frames a second are more than the {clock:,.0f} cycles there are in one")
     weights.check(network, part)
-    found = region(network.with_significand_bits(bits))
+    found = region(integers_of(network, bits, state))
     planner = _Planner(
-        network.name, found, part, _limits(part, fps, budget), _fixed(found, folds or {}), clock, bits
+        network.name, found, part, _limits(part, fps, budget), _fixed(found, folds or {}), clock, bits, state
     )  # fmt: skip
     cycles = None if fps is None else int(clock / fps)
     return planner.plan(cycles)
@@ -115,6 +120,7 @@ class _Planner:
     fixed: dict[str, PartialFold]
     clock_hz: float
     significand_bits: int
+    state: State
 
     def plan(self, cycles: int | None) -> Plan:
         """Return the plan for an interval of at most ``cycles``, or the fastest."""
@@ -207,6 +213,7 @@ class _Planner:
             target=self.part.name,
             clock_hz=self.clock_hz,
             significand_bits=self.significand_bits,
+            state=self.state,
             input_lanes={
                 name: stream.lanes for name, stream in zip(self.region.inputs, sized.design.inputs, strict=True)
             },

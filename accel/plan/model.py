@@ -16,6 +16,16 @@ SCHEMA_VERSION = 1
 """Changes whenever a field changes its name or meaning."""
 
 
+State = Literal["clear", "keep"]
+"""What recurrent layers do with their states at the end of a tensor."""
+
+
+def integers_of(network: Network, significand_bits: int, state: State) -> Network:
+    """Return a network as the design of a plan computes it."""
+    network = network.with_significand_bits(significand_bits)
+    return network.keeping_states() if state == "keep" else network
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,6 +70,8 @@ class Plan(_Strict):
     clock_hz : float
     significand_bits : int
         Of the requantisation multipliers.
+    state : str
+        What recurrent layers do at the end of a tensor: "clear" their states, or "keep" them for the next one.
     input_lanes : dict of str to int
         Channels a beat of each input stream carries.
     kernels : tuple of KernelPlan
@@ -87,6 +99,7 @@ class Plan(_Strict):
     target: str
     clock_hz: float = Field(gt=0)
     significand_bits: int = Field(ge=2, le=32)
+    state: State = "clear"
     input_lanes: dict[str, int]
     kernels: tuple[KernelPlan, ...]
     forks: dict[str, tuple[int, ...]] = Field(default_factory=dict)
@@ -125,8 +138,8 @@ class Plan(_Strict):
             raise InputError(f"plan.json: {shown(where)}: {first['msg']}") from None
 
     def integers(self, network: Network) -> Network:
-        """Return ``network`` with the multipliers that the design has: the reference for it."""
-        return network.with_significand_bits(self.significand_bits)
+        """Return ``network`` with the multipliers that the design has and the states it keeps: the reference for it."""
+        return integers_of(network, self.significand_bits, self.state)
 
     def design(self, network: Network) -> Design:
         """Return the placed kernels and their links.

@@ -61,7 +61,10 @@ class Positions:
 
 @dataclass(frozen=True, eq=False)
 class Recurrent(RowKernel):
-    """A recurrent layer over a sequence, forward in time, its state cleared before every tensor.
+    """A recurrent layer over a sequence, forward in time.
+
+    Every tensor begins with constant states, or the first one after reset does and the others with the last states of
+    the one before.
 
     The gate rows of ``pe`` units are computed together, a tile of `RowKernel`. The finished sums of a tile are served
     one row a cycle to one gate pipeline, so a tile takes as many steps as it has rows at least. A unit's element-wise
@@ -191,7 +194,10 @@ class Recurrent(RowKernel):
 
     @property
     def waiting_steps(self) -> int:
-        """Steps that begin every time step but the first, while the last hidden states of the one before come out."""
+        """Steps that begin a time step, while the last hidden states of the one before come out.
+
+        Every one but the first of a tensor, where states are not kept.
+        """
         return self._wait(self.state_cycles)
 
     @property
@@ -221,7 +227,12 @@ class Recurrent(RowKernel):
     def total_steps(self) -> int:
         """Steps of one tensor."""
         each = len(self.passes) * self.tiles * self.tile_steps + self.reset_waiting_steps
-        return self.time_steps * each + (self.time_steps - 1) * self.waiting_steps
+        return self.time_steps * each + (self.time_steps - (not self.keeps_state)) * self.waiting_steps
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether a tensor begins with the last states of the one before."""
+        return self.layer.keeps_state
 
     @property
     def is_last_only(self) -> bool:
@@ -318,9 +329,10 @@ class Recurrent(RowKernel):
         ):
             one += [(phase, wait, True)] if wait else []
             one.append((phase, passes * self.tiles * self.tile_steps, False))
-        # Nothing is waited for before the first time step, whose state is cleared.
-        phase, steps, waits = np.tile(np.array(one, np.int64), (self.time_steps, 1))[int(one[0][2]) :].T
-        time = np.repeat(np.arange(self.time_steps), len(one))[int(one[0][2]) :]
+        # Nothing is waited for before the first time step where that begins with constants.
+        skipped = int(one[0][2] and not self.keeps_state)
+        phase, steps, waits = np.tile(np.array(one, np.int64), (self.time_steps, 1))[skipped:].T
+        time = np.repeat(np.arange(self.time_steps), len(one))[skipped:]
         return Positions(time, phase, steps, waits.astype(np.bool_))
 
     @property

@@ -26,8 +26,8 @@ class Recurrent(Kernel):
     """A recurrent layer as `accel.schedule.recurrent.Recurrent` lays it out.
 
     States are held twice: what the phase at hand reads, and what is written meanwhile for the next: the hidden states
-    of a time step or, between a GRU's two phases, reset ones. In a tensor's first phase constants are read instead,
-    zeros where the layer has none.
+    of a time step or, between a GRU's two phases, reset ones. In a tensor's first phase, or if states are kept in the
+    first one after reset, constants are read instead, zeros where the layer has none.
     """
 
     kind = recurrent.Recurrent.kind
@@ -65,7 +65,13 @@ class Recurrent(Kernel):
             buffer.leave.eq(leaves & sequencer.position.moves_on if "moves_on" in own else leaves),
             *(buffer.position[name].eq(sequencer.position[name]) for name in columns),
         ]
-        states, write_state = self._hidden(m, works & word.reads_state, leaves, sequencer.position.first)
+        first = sequencer.position.first
+        if spec.keeps_state:
+            begun = Signal()
+            with m.If(leaves):
+                m.d.sync += begun.eq(1)
+            first = first & ~begun
+        states, write_state = self._hidden(m, works & word.reads_state, leaves, first)
         elements = self._joined(m, buffer.elements, states, word.reads_state)
 
         m.submodules.macs = macs = MacArray(
@@ -122,7 +128,7 @@ class Recurrent(Kernel):
         spec = self.spec
         simd, steps, shape = spec.fold.simd, spec.state_steps, form_shape(spec.cell.hidden)
         step = cyclic(m, steps, reads, "state_step")
-        side = cyclic(m, 2, leaves, "read_side")  # the first time step reads constants, whichever side it is
+        side = cyclic(m, 2, leaves, "read_side")  # constants are read whichever side it is
         address = Signal(range(2 * steps), name="state_address", reset_less=True)
         m.d.sync += address.eq(step + Mux(side, 0, steps))
         begins = delayed(m, first, pipeline.ADDRESS + pipeline.READ, "clear_state", flag=False)
@@ -136,10 +142,10 @@ class Recurrent(Kernel):
             held = Signal(shape, name=f"state_word_{lane}", reset_less=True)
             element = Signal(shape, name=f"state_element_{lane}", reset_less=True)
             m.d.comb += read.addr.eq(address)
-            first = constants(m, spec.cell.hidden, initial[:, lane], initial_address, f"initial_{lane}")
-            if not isinstance(first, int):
-                first = delayed(m, first, pipeline.READ - 1, f"initial_word_{lane}", flag=False)
-            m.d.sync += [held.eq(read.data), element.eq(Mux(begins, first, held))]
+            constant = constants(m, spec.cell.hidden, initial[:, lane], initial_address, f"initial_{lane}")
+            if not isinstance(constant, int):
+                constant = delayed(m, constant, pipeline.READ - 1, f"initial_word_{lane}", flag=False)
+            m.d.sync += [held.eq(read.data), element.eq(Mux(begins, constant, held))]
             elements.append(element)
             ports.append(memory.write_port())
 
