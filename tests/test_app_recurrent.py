@@ -100,7 +100,7 @@ def stacked():
 def test_states_kept_between_tensors_make_them_one_sequence(tmp_path):
     path = quantised(tmp_path, stacked())
     design = generate.generate(path, board="ulx3s", out=tmp_path / "out", state="keep")
-    result = verify.verify(design, samples=5, stalls="random", seed=2)
+    result = verify.verify(design, samples=5, stalls="random", seed=2, resets=3)
     print(f"{design}\n{result}")
     assert result.passed, result.first
     assert result.values == 5 * 3
@@ -125,7 +125,7 @@ def test_states_are_kept_forward_in_time_only(tmp_path):
 def test_it_generates_and_verifies(tmp_path, model):
     path = quantised(tmp_path, model())
     design = generate.generate(path, target="ecp5-85f", out=tmp_path / "out")
-    result = verify.verify(design, samples=6, stalls="random", seed=2)
+    result = verify.verify(design, samples=6, stalls="random", seed=2, resets=2)
     print(f"{design}\n{result}")
     assert result.passed, result.first
     assert result.values > 0

@@ -101,6 +101,54 @@ def test_a_plan_with_another_buffer_than_the_verilog_s_is_found_out_by_its_cycle
         result.check()
 
 
+def rewritten(folder, pattern, replacement):
+    """Rewrite the core's text, and return how many places there were."""
+    core = folder / "accel_core.v"
+    text, count = re.subn(pattern, replacement, core.read_text(), flags=re.MULTILINE)
+    core.write_text(text)
+    rehashed(folder, "accel_core.v")
+    return count
+
+
+def test_after_resets_at_random_moments_all_is_exact(design, capsys):
+    assert run_cli("verify", design, "--resets", "4", "--samples", "3") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("after 4 resets in other traffic, 3 tensors")
+    moments = verify.verify(design, samples=3, resets=4).resets
+    assert len(set(moments)) == 4
+    with pytest.raises(InputError, match="resets must be 0 to 1,000, not -1"):
+        verify.verify(design, resets=-1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cnn_small", "resnet_tiny"])
+def test_after_resets_convolutions_and_residuals_are_exact(tmp_path, name):
+    design = generate.generate(name, target="ecp5-85f", budget="multipliers=24", out=tmp_path / name)
+    result = verify.verify(design, shipped.inputs_path(name), samples=2, resets=3, seed=4)
+    print(f"{name}: {result}")
+    assert result.passed
+
+
+def test_what_a_reset_forgets_is_found_out(copy):
+    """Every register has an initial value besides, so that the design starts right."""
+    assert rewritten(copy, r"^(    if )\(rst\)", r"\1(1'b0)") > 50
+    assert verify.verify(copy, samples=3).passed
+    result = verify.verify(copy, samples=3, resets=1)
+    assert result.mismatches
+    assert result.late
+
+
+@icarus
+def test_registers_that_are_undefined_before_reset_do_not_matter(copy):
+    """Initial values are taken away, so that registers and memories start as x; an x at a port would be seen."""
+    assert rewritten(copy, r"^(  reg (?:\[\d+:0\] )?\S+ *)= [^;]+;$", r"\1;") > 100
+    result = verify.verify(copy, samples=3, seed=5, simulator="icarus")
+    assert result.passed
+    assert result.predicted_cycles == result.counted_cycles
+    assert rewritten(copy, r"^(    if )\(rst\) m_beat ", r"\1(1'b0) m_beat ") == 1
+    assert not verify.verify(copy, samples=3, seed=5, simulator="icarus").passed
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=icarus)])
 def test_waves_are_saved(design, tmp_path, simulator):

@@ -82,13 +82,16 @@ def verify(
     stalls: _Stalls = "random",
     seed: _Seed = 0,
     simulator: Annotated[str, typer.Option("--simulator", help="verilator or icarus.")] = "verilator",
+    resets: Annotated[
+        int, typer.Option("--resets", metavar="N", help="Resets at random moments of other traffic, ahead of it all.")
+    ] = 0,
     waves: Annotated[Path | None, typer.Option("--waves", metavar="F.fst", help="Saves the waveform.")] = None,
 ) -> None:
     """Simulate the emitted Verilog and compare every value and every cycle with the reference and the model."""
     from accel.app import verify as use_case
 
     result = use_case.verify(
-        folder, inputs, samples=samples, stalls=stalls, seed=seed, simulator=simulator, waves=waves
+        folder, inputs, samples=samples, stalls=stalls, seed=seed, simulator=simulator, resets=resets, waves=waves
     )
     print(result)
     result.check()

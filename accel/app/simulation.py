@@ -68,10 +68,10 @@ class Simulation:
     inner: tuple[Expected, ...]
     predicted_cycles: int
 
-    def run(self, waves: Path | None = None) -> Simulated:
-        """Run it and compare every transfer."""
+    def run(self, waves: Path | None = None, *, resets: Sequence[int] = ()) -> Simulated:
+        """Run it and compare every transfer, after ``resets`` in the midst of other traffic as `Bench.run` has them."""
         limit_cycles = self.predicted_cycles + _SPARE_CYCLES
-        (seen,) = self.bench.run([self.drive], limit_cycles=limit_cycles, waves=waves)
+        (seen,) = self.bench.run([self.drive], limit_cycles=limit_cycles, resets=resets, waves=waves)
         outputs = [
             transfers.compare(e, r.cycles, r.values, r.last) for e, r in zip(self.outputs, seen.outputs, strict=True)
         ]
@@ -138,13 +138,13 @@ class Subject:
             predicted.cycles,
         )
 
-    def locate(self) -> Difference | None:
+    def locate(self, resets: Sequence[int] = ()) -> Difference | None:
         """Simulate again, watching every stream between kernels, and return the most upstream difference there."""
         links = [i for i, link in enumerate(self.design.links) if TOP not in (link.source[0], link.target[0])]
         if not links:
             return None
         links.sort(key=lambda i: self.design.links[i].source[0])
-        return transfers.total(self.prepare(links).run().inner).first
+        return transfers.total(self.prepare(links).run(resets=resets).inner).first
 
     def _stalls(self, side: str, ports: int) -> list[NDArray[np.bool_]]:
         return [patterns.pattern(self.stalls, self.seed, f"{side} {port}") for port in range(ports)]

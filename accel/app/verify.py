@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from accel import reference
@@ -27,6 +28,7 @@ MOST_SAMPLES = 100
 """Samples of an input file that are streamed where no number is given."""
 DRAWN_SAMPLES = 10
 """Tensors that are drawn where no input is given."""
+MOST_RESETS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class VerifyResult:
     stalls : str
     seed : int
     simulator : str
+    resets : tuple of int
+        Cycles of other traffic before each reset that came ahead of the tensors.
     values, mismatches : int
         Output values compared, and those that differ or never came.
     transfers, late : int
@@ -56,6 +60,7 @@ class VerifyResult:
     stalls: str
     seed: int
     simulator: str
+    resets: tuple[int, ...]
     values: int
     mismatches: int
     transfers: int
@@ -70,8 +75,9 @@ class VerifyResult:
         return not self.mismatches and not self.late
 
     def __str__(self) -> str:
+        resets = f"after {len(self.resets):,} resets in other traffic, " if self.resets else ""
         return (
-            f"{self.tensors:,} tensors ({self.source}), stalls {self.stalls}, seed {self.seed}: "
+            f"{resets}{self.tensors:,} tensors ({self.source}), stalls {self.stalls}, seed {self.seed}: "
             f"{self.values:,} values compared, {self.mismatches:,} mismatches; "
             f"{self.predicted_cycles:,} cycles predicted, {self.counted_cycles:,} counted; "
             f"{self.late:,} of {self.transfers:,} transfers in another cycle"
@@ -91,6 +97,7 @@ def verify(
     stalls: str = "random",
     seed: int = 0,
     simulator: str = "verilator",
+    resets: int = 0,
     waves: Path | None = None,
 ) -> VerifyResult:
     """Stream tensors back to back through the very Verilog of a design and compare all that comes out.
@@ -107,9 +114,12 @@ def verify(
     stalls : str
         The pattern at every port, of `accel.stalls.NAMES`.
     seed : int
-        Of the stalls and of what is drawn.
+        Of the stalls, of what is drawn and of the resets.
     simulator : str
         "verilator" or "icarus".
+    resets : int
+        How often the same traffic, its values inverted, runs ahead of the tensors until a reset comes, at a random
+        moment. What a reset leaves undone shows in the tensors.
     waves : path, optional
         Gets the waveform.
 
@@ -129,13 +139,17 @@ def verify(
     """
     if waves is not None:
         files.check_writable(waves)
+    if not 0 <= resets <= MOST_RESETS:
+        raise InputError(f"resets must be 0 to {MOST_RESETS:,}, not {resets:,}")
     checked = subject(design, inputs, samples=samples, stalls=stalls, seed=seed, simulator=simulator)
-    done = checked.prepare(waves=waves is not None).run(waves)
+    prepared = checked.prepare(waves=waves is not None)
+    moments = tuple(np.random.default_rng(seed).integers(1, prepared.predicted_cycles + 1, resets).tolist())
+    done = prepared.run(waves, resets=moments)
     ports = transfers.total(done.ports)
     return VerifyResult(
-        checked.count, checked.source, stalls, seed, simulator, ports.values, ports.mismatches, ports.transfers,
-        ports.late, done.predicted_cycles, done.counted_cycles,
-        None if ports.first is None else checked.locate() or ports.first,
+        checked.count, checked.source, stalls, seed, simulator, moments, ports.values, ports.mismatches,
+        ports.transfers, ports.late, done.predicted_cycles, done.counted_cycles,
+        None if ports.first is None else checked.locate(moments) or ports.first,
     )  # fmt: skip
 
 

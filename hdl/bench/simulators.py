@@ -99,7 +99,9 @@ class Bench:
         )
         return cls(folder, tuple(designs), simulator, waves)
 
-    def run(self, drives: Sequence[Drive], *, limit_cycles: int, waves: Path | None = None) -> tuple[Recording, ...]:
+    def run(
+        self, drives: Sequence[Drive], *, limit_cycles: int, resets: Sequence[int] = (), waves: Path | None = None
+    ) -> tuple[Recording, ...]:
         """Run every design with its drive and return what happened at their ports.
 
         Parameters
@@ -108,18 +110,22 @@ class Bench:
             One per design.
         limit_cycles : int
             A run that is not done by then is cut off; its recordings are not ``complete``.
+        resets : sequence of int
+            Positive numbers of cycles, for each of which the drives run with inverted beats until a reset of one cycle
+            ends that wherever it is; cycle 0 is the first after the last of them.
         waves : Path, optional
             Where the waveform goes, an .fst file; the bench must have been built with ``waves``.
         """
-        from hdl.bench.control import LIMIT_VARIABLE
+        from hdl.bench.control import LIMIT_VARIABLE, RESETS_VARIABLE
 
         if waves is not None and not self.waves:
             raise InputError("a bench must be built with waves to save them")
         for number, (design, drive) in enumerate(zip(self.designs, drives, strict=True)):
             write_drive(self.folder, number, design, drive)
         run_cocotb(
-            "hdl.bench.control", _TOP, self.folder, {LIMIT_VARIABLE: str(limit_cycles)},
-            simulator=self.simulator, waves=waves,
+            "hdl.bench.control", _TOP, self.folder,
+            {LIMIT_VARIABLE: str(limit_cycles), RESETS_VARIABLE: " ".join(map(str, resets))},
+            simulator=self.simulator, plusargs=[f"+resets={len(resets)}"], waves=waves,
         )  # fmt: skip
         return tuple(
             read_recording(self.folder, number, design, drive)
@@ -217,6 +223,7 @@ def run_cocotb(
     environment: Mapping[str, str],
     *,
     simulator: str = "verilator",
+    plusargs: Sequence[str] = (),
     waves: Path | None = None,
 ) -> None:
     """Run the cocotb tests of a Python module on what `compile_verilog` made.
@@ -230,6 +237,8 @@ def run_cocotb(
     environment : mapping of str to str
         What the tests read.
     simulator : str
+    plusargs : sequence of str
+        What the Verilog reads, as ``+name=value``.
     waves : Path, optional
         Gets the waveform, if compiled for it.
 
@@ -241,11 +250,11 @@ def run_cocotb(
     from cocotb_tools.check_results import get_results
     from cocotb_tools.runner import get_runner
 
-    arguments, plusargs = [], []
+    arguments: list[str] = []
     if waves is not None and simulator == "verilator":
         arguments = ["--trace", "--trace-file", str(waves.resolve())]
     elif waves is not None:
-        plusargs = [f"+waves={waves.resolve()}"]
+        plusargs = [*plusargs, f"+waves={waves.resolve()}"]
     log = folder / "run.log"
     try:
         results = get_runner(simulator).test(

@@ -1,18 +1,21 @@
-// The stream agents at a design's ports. A pattern of stalls repeats from the first cycle after reset, cycle 0.
+// The stream agents at a design's ports. A pattern of stalls repeats from the first cycle after reset, cycle 0. A reset
+// in the midst starts them anew: what has been noted is forgotten. With +resets=N, sources send their beats inverted
+// until N such resets have come. An undefined ready or valid counts as one, so that it is seen.
 // Files, in the folder the simulator runs in: NAME.stalls (a length, then that many bits), NAME.beats (a source's
 // "data last" lines, in hexadecimal and binary), NAME.expected (the beats a sink waits for), NAME.log (written: the
 // cycle of every transfer and, at a sink, what moved).
 
 // Offers the next beat from a cycle on where the pattern holds until it moves.
 module stream_source #(parameter NAME = "source", parameter BITS = 8) (
-    input wire clk, input wire rst, output wire valid, input wire ready, output reg [BITS-1:0] data, output reg last
+    input wire clk, input wire rst, output wire valid, input wire ready, output wire [BITS-1:0] data, output reg last
 );
-    integer beats, stalls, log, length, at, cycle, got, i;
+    integer beats, stalls, log, length, at, cycle, got, i, resets;
     reg pattern [0:8191];
     reg offered, empty, next_last;
-    reg [BITS-1:0] next_data;
+    reg [BITS-1:0] word, next_word;
 
     assign valid = !empty && (offered || pattern[at]);
+    assign data = resets > 0 ? ~word : word;
 
     initial begin
         stalls = $fopen({NAME, ".stalls"}, "r");
@@ -21,27 +24,38 @@ module stream_source #(parameter NAME = "source", parameter BITS = 8) (
         $fclose(stalls);
         log = $fopen({NAME, ".log"}, "w");
         beats = $fopen({NAME, ".beats"}, "r");
-        got = $fscanf(beats, "%h %b", data, last);
+        got = $fscanf(beats, "%h %b", word, last);
         empty = got != 2;
         offered = 0;
         at = 0;
         cycle = 0;
+        if (!$value$plusargs("resets=%d", resets)) resets = 0;
     end
 
     always @(posedge clk)
         if (rst) begin
+            if (cycle != 0) begin
+                $fclose(log);
+                log = $fopen({NAME, ".log"}, "w");
+                got = $rewind(beats);
+                got = $fscanf(beats, "%h %b", next_word, next_last);
+                empty <= got != 2;
+                word <= next_word;
+                last <= next_last;
+                resets <= resets - 1;
+            end
             offered <= 0;
             at <= 0;
             cycle <= 0;
         end else begin
             cycle <= cycle + 1;
             at <= at == length - 1 ? 0 : at + 1;
-            offered <= valid && !ready;
-            if (valid && ready) begin
+            offered <= valid && ready === 1'b0;
+            if (valid && ready !== 1'b0) begin
                 $fwrite(log, "%0d\n", cycle);
-                got = $fscanf(beats, "%h %b", next_data, next_last);
+                got = $fscanf(beats, "%h %b", next_word, next_last);
                 empty <= got != 2;
-                data <= next_data;
+                word <= next_word;
                 last <= next_last;
             end
         end
@@ -52,7 +66,7 @@ module stream_sink #(parameter NAME = "sink", parameter BITS = 8) (
     input wire clk, input wire rst, input wire valid, output wire ready, input wire [BITS-1:0] data, input wire last,
     output reg done
 );
-    integer expected, stalls, log, length, at, cycle, left, got, i;
+    integer expected, stalls, log, length, at, cycle, total, left, got, i;
     reg pattern [0:8191];
 
     assign ready = pattern[at];
@@ -63,7 +77,8 @@ module stream_sink #(parameter NAME = "sink", parameter BITS = 8) (
         for (i = 0; i < length; i = i + 1) got = $fscanf(stalls, "%b", pattern[i]);
         $fclose(stalls);
         expected = $fopen({NAME, ".expected"}, "r");
-        got = $fscanf(expected, "%d", left);
+        got = $fscanf(expected, "%d", total);
+        left = total;
         $fclose(expected);
         log = $fopen({NAME, ".log"}, "w");
         done = 0;
@@ -73,12 +88,18 @@ module stream_sink #(parameter NAME = "sink", parameter BITS = 8) (
 
     always @(posedge clk)
         if (rst) begin
+            if (cycle != 0) begin
+                $fclose(log);
+                log = $fopen({NAME, ".log"}, "w");
+                left <= total;
+                done <= 0;
+            end
             at <= 0;
             cycle <= 0;
         end else begin
             cycle <= cycle + 1;
             at <= at == length - 1 ? 0 : at + 1;
-            if (valid && ready) begin
+            if (valid !== 1'b0 && ready) begin
                 $fwrite(log, "%0d %h %b\n", cycle, data, last);
                 left <= left - 1;
                 if (left == 1) begin
@@ -101,8 +122,13 @@ module stream_probe #(parameter NAME = "probe", parameter BITS = 8) (
     end
 
     always @(posedge clk)
-        if (rst) cycle <= 0;
-        else begin
+        if (rst) begin
+            if (cycle != 0) begin
+                $fclose(log);
+                log = $fopen({NAME, ".log"}, "w");
+            end
+            cycle <= 0;
+        end else begin
             cycle <= cycle + 1;
             if (valid && ready) $fwrite(log, "%0d %h\n", cycle, data);
         end
