@@ -168,7 +168,7 @@ class Dataflow(Machine):
         for k, placed in enumerate(design.kernels):
             spec, schedule = placed.spec, placed.spec.schedule
             steps = batch * schedule.total_steps
-            multipliers = spec.multipliers["mac"][0] if "mac" in spec.multipliers else 0
+            multipliers = spec.products
             done = batch * macs[placed.name] if placed.layer else 0
             mapping: dict[str, Any] = {
                 "kernel": spec.kind,

@@ -282,6 +282,66 @@ def test_a_plan_for_another_network_is_refused(lenet5):
         made.design(lenet5)
 
 
+# Two products of one multiplier
+
+
+def narrow(weight_bits):
+    """Return `tiny` without floats, its weights clipped to a symmetric range."""
+    most = (1 << (weight_bits - 1)) - 1
+    network = tiny(float_borders=False)
+    nodes = tuple(
+        replace(n, layer=replace(n.layer, weight=n.layer.weight.clip(-most, most))) if n.layer.weight_shapes() else n
+        for n in network
+    )
+    return replace(network, nodes=nodes)
+
+
+@pytest.mark.parametrize(
+    ("target", "weight_bits", "folds", "products", "multipliers"),
+    [
+        ("ecp5-25f", 4, (Fold(4, 3), Fold(5, 1)), 12 + 5, 6 + 3),
+        ("up5k", 4, (Fold(2, 1), Fold(1, 3)), 2 + 3, 1 + 3),
+        ("xc7a35t", 8, (Fold(4, 3), Fold(5, 1)), 12 + 5, 6 + 3),
+    ],
+)
+def test_packed_products_take_fewer_dsp_blocks_and_no_other_cycles(target, weight_bits, folds, products, multipliers):
+    network = narrow(weight_bits)
+    given = dict(zip(("conv", "dense"), folds, strict=True))
+    packed, plain = (
+        plan.make(network, target=target, folds=given, budget={"dsp": 28}, pack=pack) for pack in (True, False)
+    )
+    assert [k.packed for k in packed.kernels] == [True, False, folds[1].pe > 1]
+    assert not any(k.packed for k in plain.kernels)
+    assert packed.resources["multipliers"] == plain.resources["multipliers"] == products
+    assert plain.resources["dsp"] - packed.resources["dsp"] == products - multipliers
+    assert (packed.latency_cycles, packed.interval_cycles) == (plain.latency_cycles, plain.interval_cycles)
+    assert plan.Plan.from_json(packed.to_json()).design(network).kernel("conv").spec.fold == replace(
+        folds[0], packed=True
+    )
+
+
+def test_a_budget_of_dsp_blocks_buys_twice_the_products():
+    network = narrow(4)
+    plain, packed = (plan.make(network, target="ecp5-25f", budget={"dsp": 6}, pack=pack) for pack in (False, True))
+    assert plain.resources["multipliers"] <= 6 < packed.resources["multipliers"] <= 12
+    assert packed.resources["dsp"] <= 6
+    assert packed.interval_cycles < plain.interval_cycles
+    few = plan.make(network, target="ecp5-25f", budget={"multipliers": 6})
+    assert few.resources["multipliers"] <= 6
+
+
+def test_wide_products_have_a_multiplier_each():
+    for target in ("ecp5-25f", "up5k", "gw2ar-18"):
+        assert not any(k.packed for k in plan.make(narrow(8), target=target).kernels)
+
+
+def test_a_plan_that_packs_what_has_no_products_is_refused():
+    made = json.loads(TINY_PLAN)
+    made["kernels"][1]["packed"] = True
+    with pytest.raises(InputError, match="node 'pool': kernel maxpool has no products that could be packed"):
+        plan.Plan.from_json(json.dumps(made)).design(tiny())
+
+
 # From networks to kernels
 
 

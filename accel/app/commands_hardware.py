@@ -27,6 +27,10 @@ _Fold = Annotated[
 _State = Annotated[
     str, typer.Option("--state", metavar="clear|keep", help="Of recurrent layers, at the end of a tensor.")
 ]
+_Pack = Annotated[
+    bool,
+    typer.Option("--pack/--no-pack", help="Two products of a DSP block wherever it is wide enough; or one of each."),
+]
 _Stalls = Annotated[str, typer.Option("--stalls", help="none, periodic, random or adversarial, at every port.")]
 _Seed = Annotated[int, typer.Option("--seed", help="Of stalls and of drawn inputs.")]
 
@@ -46,6 +50,7 @@ def generate(
     clock_mhz: _Clock = None,
     fold: _Fold = None,
     state: _State = "clear",
+    pack: _Pack = True,
     dims: Dims = None,
     synth: Annotated[bool, typer.Option("--synth", help="Synthesise as well and print what it takes.")] = False,
 ) -> None:
@@ -62,6 +67,7 @@ def generate(
         budget=budget,
         clock_mhz=clock_mhz,
         folds=fold or (),
+        pack=pack,
         dims=parse_dims(dims or ()),
         state=state,
     )
@@ -145,6 +151,7 @@ def flow(
     budget: _Budget = None,
     clock_mhz: _Clock = None,
     fold: _Fold = None,
+    pack: _Pack = True,
     dims: Dims = None,
     samples: Annotated[int, typer.Option("--samples", metavar="N", help="Tensors to verify with.")] = 100,
     stalls: _Stalls = "random",
@@ -168,6 +175,7 @@ def flow(
             budget=budget,
             clock_mhz=clock_mhz,
             folds=fold or (),
+            pack=pack,
             dims=parse_dims(dims or ()),
             samples=samples,
             stalls=stalls,

@@ -79,6 +79,7 @@ def flow(
     budget: str | None = None,
     clock_mhz: float | None = None,
     folds: Sequence[str] = (),
+    pack: bool = True,
     dims: Mapping[str, int] | None = None,
     samples: int = verify.MOST_SAMPLES,
     stalls: str = "random",
@@ -100,7 +101,7 @@ def flow(
         A board, in place of a target. With neither the design is planned for `DEFAULT_TARGET` and no bitstream is made.
     calibration, inputs, labels : path, optional
         Data files: to quantise a float model; to verify and measure with.
-    fps, budget, clock_mhz, folds
+    fps, budget, clock_mhz, folds, pack
         As for `accel.app.generate.generate`.
     dims : mapping of str to int, optional
         Sizes for dimensions the model leaves open.
@@ -133,7 +134,7 @@ def flow(
         run = _Run(out, found, inputs or found.inputs, labels or found.labels, tell, start)
         integer = run.integer_model(calibration or found.calibration, Path(scratch))
         run.price(integer)
-        run.stage("generate", lambda: run.generate(integer, planned, board, fps, budget, clock_mhz, folds))
+        run.stage("generate", lambda: run.generate(integer, planned, board, fps, budget, clock_mhz, folds, pack))
     run.stage("verify", lambda: run.verify(samples, stalls, seed))
     if (target or board) and run.result.verified is not None and run.result.verified.passed:
         run.stage("build", run.build)
@@ -218,6 +219,7 @@ class _Run:
         budget: str | None,
         clock_mhz: float | None,
         folds: Sequence[str],
+        pack: bool,
     ) -> Generated:
         """Generate the design."""
         self.result.generated = generating.generate(
@@ -229,6 +231,7 @@ class _Run:
             budget=budget,
             clock_mhz=clock_mhz,
             folds=folds,
+            pack=pack,
         )
         return self.result.generated
 

@@ -72,6 +72,7 @@ def generate(
     budget: str | Mapping[str, int] | None = None,
     clock_mhz: float | None = None,
     folds: Sequence[str] | Mapping[str, PartialFold] = (),
+    pack: bool = True,
     dims: Mapping[str, int] | None = None,
     state: str = "clear",
 ) -> Generated:
@@ -95,6 +96,8 @@ def generate(
         Default: the target's, or the board's. A board's clock is the nearest that its PLL makes.
     folds : sequence of str or mapping, optional
         ``"conv1.pe=6"``: folds set by hand, by node name.
+    pack : bool, optional
+        Whether one DSP block computes two products of an element wherever its ports take them.
     dims : mapping of str to int, optional
         Sizes for dimensions the model leaves open; the design's copy of the model has them fixed.
     state : str
@@ -122,6 +125,7 @@ def generate(
         folds=folds if isinstance(folds, Mapping) else parsed_folds(folds),
         clock_hz=clock_hz,
         state=cast(State, state),
+        pack=pack,
     )
     design = plan.design(network)
     core = top.Top([kernel.spec for kernel in design.kernels], design.links)

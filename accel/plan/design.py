@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from accel.errors import AccelError, ModelError, shown
+from accel.errors import AccelError, InputError, ModelError, shown
 from accel.plan.sites import Region, Site
 from accel.plan.tokens import least_room
 from accel.schedule.base import KernelSpec, LayerKernel, Stream
@@ -196,10 +196,13 @@ def least_fifos(design: Design) -> dict[str, tuple[int, ...]]:
 
 def _spec(site: Site, choice: Choice, lanes: list[int]) -> LayerKernel:
     try:
-        return site.kernel.of(
+        spec = site.kernel.of(
             site.node.layer, site.shapes, site.quantizations, site.output_quantization, lanes,
             fold=choice.fold, capacity=choice.capacity, requantizer=choice.requantizer,
         )  # fmt: skip
+        if spec.fold.packed and spec.packing is None:
+            raise InputError(f"kernel {spec.kind} has no products that could be packed")
+        return spec
     except AccelError as error:
         raise type(error)(f"node {shown(site.node.name)}: {error}") from None
 

@@ -60,6 +60,7 @@ class _Menu:
     lanes: tuple[int, ...]
     target: Target
     fixed: PartialFold
+    pack: bool
     costs: dict[Fold, Resources] = field(default_factory=dict[Fold, Resources])
 
     def __post_init__(self) -> None:
@@ -72,16 +73,30 @@ class _Menu:
         self.steps: NDArray[np.int64] = np.array([self.space.steps(Fold(int(p), int(s))) for p, s in grid], np.int64)
         self.spec: LayerKernel = self.site.kernel.of(
             self.site.node.layer, self.site.shapes, self.site.quantizations, self.site.output_quantization, self.lanes,
-            fold=Fold(*map(int, grid[0])),
+            fold=Fold(int(grid[0, 0]), int(grid[0, 1])),
         )  # fmt: skip
+        packing = self.spec.packing
+        self.packs = self.pack and packing is not None and self.target.products_per_multiplier(packing) == 2
 
     def options(self, cycles: int) -> list[Option]:
-        """Return the Pareto-optimal folds of at most ``cycles`` steps among those of the fewest multipliers."""
-        folds = [Fold(int(pe), int(simd)) for pe, simd in self.grid[self.steps <= cycles][:_NEAR_LEAST]]
+        """Return the Pareto-optimal folds of at most ``cycles`` steps among those of the fewest multipliers.
+
+        Fewest they are in products and, where two share a multiplier, in what is multiplied.
+        """
+        grid = self.grid[self.steps <= cycles]
+        chosen = list(grid[:_NEAR_LEAST])
+        if self.packs:
+            multiplied = (grid[:, 0] * self.space.macs + 1) // 2 * grid[:, 1]
+            chosen += list(grid[np.argsort(multiplied, kind="stable")][:_NEAR_LEAST])
+        folds = dict.fromkeys(self._fold(int(pe), int(simd)) for pe, simd in chosen)
         for fold in folds:
             if fold not in self.costs:
                 self.costs[fold] = estimate(self.spec.refolded(fold), self.target)
         return _pareto([Option(fold, self.costs[fold]) for fold in folds])
+
+    def _fold(self, pe: int, simd: int) -> Fold:
+        """Return a fold whose rows are packed where there are two at least."""
+        return Fold(pe, simd, packed=self.packs and pe * self.space.macs > 1)
 
 
 def _choices(site: Site, what: str, fixed: int | None, most: int, only: int | None, whole: bool) -> NDArray[np.int64]:
@@ -131,19 +146,28 @@ class Search:
         The most of "multipliers", "dsp", "bram" and "lut" that may be used; what is not named is not limited.
     fixed : mapping of str to PartialFold
         Folds that the user has chosen, by node name.
+    pack : bool
+        Whether two products share a multiplier wherever the target's are wide enough.
     """
 
     def __init__(
-        self, region: Region, target: Target, limits: Mapping[str, int], fixed: Mapping[str, PartialFold]
+        self,
+        region: Region,
+        target: Target,
+        limits: Mapping[str, int],
+        fixed: Mapping[str, PartialFold],
+        pack: bool = True,
     ) -> None:
         self.region, self.target, self.limits, self.fixed = region, target, dict(limits), dict(fixed)
+        self.pack = pack
         self._menus: dict[tuple[int, tuple[int, ...]], _Menu] = {}
 
     def _menu(self, i: int, lanes: tuple[int, ...]) -> _Menu:
         key = (i, lanes)
         if key not in self._menus:
             site = self.region.sites[i]
-            self._menus[key] = _Menu(site, lanes, self.target, self.fixed.get(site.node.name, PartialFold()))
+            fixed = self.fixed.get(site.node.name, PartialFold())
+            self._menus[key] = _Menu(site, lanes, self.target, fixed, self.pack)
         return self._menus[key]
 
     def input_lanes(self, cycles: int) -> dict[str, int]:
@@ -214,13 +238,13 @@ class Search:
         for options in menus:
             grown = [(total + o.use, (*picks, o)) for total, picks in sums for o in options]
             sums = []
-            front: list[tuple[int, int]] = []  # (bram, lut) of the sums kept, which come in order of multipliers
+            front: list[tuple[int, int, int]] = []  # (dsp, bram, lut) of those kept, which come in order of multipliers
             for total, picks in sorted(grown, key=lambda s: _key(s[0])):
                 if not total.within(self.limits):
                     continue
-                if any(b <= total.bram and n <= total.lut for b, n in front):
+                if any(d <= total.dsp and b <= total.bram and n <= total.lut for d, b, n in front):
                     continue
-                front.append((total.bram, total.lut))
+                front.append((total.dsp, total.bram, total.lut))
                 sums.append((total, picks))
             sums = sums[:_MOST_SUMS]
         return list(sums[0][1]) if sums else None

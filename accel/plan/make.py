@@ -38,6 +38,7 @@ def make(
     clock_hz: float | None = None,
     significand_bits: int | None = None,
     state: State = "clear",
+    pack: bool = True,
 ) -> Plan:
     """Return the plan of an integer network on a part.
 
@@ -53,7 +54,7 @@ def make(
     fps : float, optional
         Tensors a second to reach.
     budget : mapping of str to int, optional
-        The most of "multipliers" (of multiply-accumulates), "dsp", "bram" and "lut" to use.
+        The most of "multipliers" (products of multiply-accumulates a cycle), "dsp" (blocks), "bram" and "lut" to use.
     folds : mapping of str to PartialFold or Fold, optional
         Folds that are not searched, by node name.
     clock_hz : float, optional
@@ -62,6 +63,8 @@ def make(
         Of the requantisation multipliers; default: the part's.
     state : str
         What recurrent layers do at the end of a tensor: "clear" their states, or "keep" them for the next one.
+    pack : bool, optional
+        Whether one DSP block computes two products of an element wherever its ports take them.
 
     Raises
     ------
@@ -82,7 +85,8 @@ def make(
     weights.check(network, part)
     found = region(integers_of(network, bits, state))
     planner = _Planner(
-        network.name, found, part, _limits(part, fps, budget), _fixed(found, folds or {}), clock, bits, state
+        network.name, found, part, _limits(part, fps, budget), _fixed(found, folds or {}), clock, bits, state,
+        pack
     )  # fmt: skip
     cycles = None if fps is None else int(clock / fps)
     return planner.plan(cycles)
@@ -121,10 +125,11 @@ class _Planner:
     clock_hz: float
     significand_bits: int
     state: State
+    pack: bool
 
     def plan(self, cycles: int | None) -> Plan:
         """Return the plan for an interval of at most ``cycles``, or the fastest."""
-        search = Search(self.region, self.part, self.limits, self.fixed)
+        search = Search(self.region, self.part, self.limits, self.fixed, self.pack)
         least = search.least_interval()
         if least is None:
             raise CapacityError(self._why_not())
@@ -204,6 +209,7 @@ class _Planner:
                     kind=site.kernel.kind,
                     pe=spec.fold.pe,
                     simd=spec.fold.simd,
+                    packed=spec.fold.packed,
                     capacity=max(spec.schedule.capacity),
                     requantizer=r and RequantizerPlan(form=r.form, units=r.units, digit_bits=r.digit_bits),
                 )
@@ -240,7 +246,7 @@ class _Planner:
         )
 
     def _why_not(self) -> str:
-        smallest = Search(self.region, self.part, {}, self.fixed).smallest()
+        smallest = Search(self.region, self.part, {}, self.fixed, self.pack).smallest()
         use = self._use(place(self.region, {n: Choice(f) for n, f in smallest.items()}, {}))
         over = {name: (getattr(use, name), most) for name, most in self.limits.items() if getattr(use, name) > most}
         needs = ", ".join(f"{n:,} {name} where {most:,} may be used" for name, (n, most) in over.items())
@@ -250,7 +256,7 @@ class _Planner:
         return f"network {shown(self.network)} with its smallest folds needs {needs} on {self.part.name}; {option}"
 
     def _fits_part(self, part: Target) -> bool:
-        smallest = Search(self.region, part, {}, self.fixed).smallest()
+        smallest = Search(self.region, part, {}, self.fixed, self.pack).smallest()
         design = place(self.region, {n: Choice(f) for n, f in smallest.items()}, {})
         use = sum_of(estimate(k.spec, part) for k in design.kernels)
         return use.within({"dsp": part.dsp, "bram": part.bram, "lut": part.lut})

@@ -39,12 +39,13 @@ class RequantizerPlan(_Strict):
 
 
 class KernelPlan(_Strict):
-    """The decisions for the kernel that computes a node."""
+    """The decisions for the kernel that computes a node; ``pe``, ``simd`` and ``packed`` are its `Fold`."""
 
     name: str
     kind: str
     pe: int = Field(ge=1)
     simd: int = Field(ge=1)
+    packed: bool = False
     capacity: int = Field(ge=1)
     requantizer: RequantizerPlan | None = None
 
@@ -53,7 +54,9 @@ class KernelPlan(_Strict):
         """The decisions as `accel.plan.design.place` takes them."""
         r = self.requantizer
         return Choice(
-            Fold(self.pe, self.simd), self.capacity, None if r is None else Requantizer(r.form, r.units, r.digit_bits)
+            Fold(self.pe, self.simd, self.packed),
+            self.capacity,
+            None if r is None else Requantizer(r.form, r.units, r.digit_bits),
         )
 
 
@@ -89,7 +92,7 @@ class Plan(_Strict):
     latency_cycles : int
         From a tensor's first beat in to its last beat out, by the stepper.
     resources : dict of str to int
-        Estimated use of "lut", "ff", "dsp", "bram", and "multipliers", those of the multiply-accumulates.
+        Estimated use of "lut", "ff", "dsp", "bram", and "multipliers", products of multiply-accumulates a cycle.
     notes : tuple of str
         What a reader must know.
     """

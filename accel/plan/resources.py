@@ -18,7 +18,7 @@ _CONTROL_LUT, _CONTROL_FF = 200, 200
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """A use of resources; ``multipliers`` are those of the multiply-accumulates, ``dsp`` all that become DSP blocks."""
+    """A use of resources; ``multipliers`` are products of multiply-accumulates a cycle, ``dsp`` the blocks of all."""
 
     lut: int = 0
     ff: int = 0
@@ -80,7 +80,7 @@ def estimate(spec: KernelSpec, target: Target) -> Resources:
     every adder, comparator and multiplexer (two thirds of that where they have six inputs), a register behind each,
     and a sequencer; within a third of what synthesis gives for LeNet-5.
     """
-    total = Resources(multipliers=spec.multipliers["mac"][0] if "mac" in spec.multipliers else 0)
+    total = Resources(multipliers=spec.products)
     lut, ff = _CONTROL_LUT, _CONTROL_FF
     for count, a_bits, b_bits in spec.multipliers.values():
         dsps = target.multiplier_dsps(a_bits, b_bits)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from accel.errors import CapacityError, ModelError
 from accel.fixedpoint import Quantization, Requantize
 from accel.layers.base import Layer, Shape
+from accel.packing import Packing, products
 from accel.schedule.fold import Fold, Requantizer
 
 Counts = NDArray[np.int64]
@@ -188,6 +189,11 @@ class KernelSpec(ABC):
         """Multipliers by use: ``{"mac": (count, a_bits, b_bits), "requantize": ...}``."""
 
     @property
+    def products(self) -> int:
+        """Products of its multiply-accumulates a cycle."""
+        return products(self.multipliers)
+
+    @property
     @abstractmethod
     def adders(self) -> Mapping[str, tuple[int, int]]:
         """Adders, comparators and multiplexers by use, as (count, bits): what the estimate of its logic rests on."""
@@ -311,6 +317,11 @@ class LayerKernel(KernelSpec):
     @abstractmethod
     def refolded(self, fold: Fold, *, capacity: int | None = None, requantizer: Requantizer | None = None) -> Self:
         """Return the kernel with another fold; its requantiser is the cheapest serial one unless given."""
+
+    @property
+    def packing(self) -> Packing | None:
+        """How a multiplier can compute two products; ``None`` where no two have an element in common."""
+        return None
 
     @property
     @abstractmethod

@@ -21,6 +21,7 @@ from accel.schedule import pipeline
 from accel.schedule.base import FoldSpace, Memory, Stream
 from accel.schedule.fold import Fold, Requantizer, requantizer_adders
 from accel.schedule.lanes import by_beat
+from accel.schedule.mac import MacKernel
 from accel.schedule.sliding import Sliding, SlidingKernel
 
 
@@ -70,7 +71,7 @@ class Taps:
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2d(SlidingKernel):
+class Conv2d(SlidingKernel, MacKernel):
     """A convolution, folded over ``pe`` output channels and ``simd`` elements of its reduction.
 
     The reduction is flattened in (kernel row, kernel column, channel) order, channels fastest, the order in which the
@@ -264,14 +265,13 @@ class Conv2d(SlidingKernel):
         return Interval(min(low, 0), max(high, 0))
 
     @property
+    def element(self) -> Interval:
+        return self.input_range
+
+    @property
     def rows(self) -> NDArray[np.int16]:
         """The weights of every sum there is, shape (sums, reduction); as many for each output channel."""
         return self.weight.reshape(self.channels, self.reduction)
-
-    @property
-    def weight_bits(self) -> int:
-        """The narrowest signed width of the weights."""
-        return signed_bits(int(self.rows.min()), int(self.rows.max()))
 
     @cached_property
     def weights(self) -> NDArray[np.int16]:
@@ -359,7 +359,7 @@ class Conv2d(SlidingKernel):
         pe, simd = self.fold.pe, self.fold.simd
         constants = self.bias_bits * bool(self.bias.any()) + self.multiplier_bits * (not self.uniform_multiplier)
         return (
-            Memory("weights", len(self.weights), pe * simd * self.weight_bits, initialised=True),
+            Memory("weights", len(self.weights), pe * simd * self.stored_weight_bits, initialised=True),
             Memory("input", self.capacity, self.in_lanes * self.input_range.bits, copies=len(self.taps.groups)),
             Memory("output", self.slots, pe * self.output.bits, clocked=False),
             *((Memory("constants", self.tiles, pe * constants, initialised=True),) if constants else ()),
@@ -378,10 +378,11 @@ class Conv2d(SlidingKernel):
 
     @property
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
-        use = {"mac": (self.fold.pe * self.fold.simd, self.input_range.bits, self.weight_bits)}
-        if self.requantizer.form == "dsp":
-            use["requantize"] = (self.requantizer.units, self.total.bits, self.multiplier_bits)
-        return use
+        if self.requantizer.form != "dsp":
+            return self.mac_multipliers
+        return {
+            **self.mac_multipliers, "requantize": (self.requantizer.units, self.total.bits, self.multiplier_bits),
+        }  # fmt: skip
 
     @property
     def adders(self) -> Mapping[str, tuple[int, int]]:

@@ -15,6 +15,7 @@ from accel.fixedpoint import Quantization
 from accel.layers.base import Layer, Shape
 from accel.layers.conv import Conv
 from accel.layers.window import as_image
+from accel.packing import Packing
 from accel.schedule.base import FoldSpace
 from accel.schedule.conv2d import Conv2d, Taps, is_depthwise
 from accel.schedule.fold import Fold, Requantizer
@@ -64,6 +65,10 @@ class Depthwise(Conv2d):
         _, height, width = as_image(shapes[0])
         rows, columns = layer.window.output(height, width)
         return FoldSpace(rows * columns, layer.out_channels, math.prod(layer.window.kernel), lanes[0])
+
+    @property
+    def packing(self) -> Packing | None:
+        return None  # every channel has elements of its own
 
     @cached_property
     def taps(self) -> Taps:

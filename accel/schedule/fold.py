@@ -19,6 +19,8 @@ class Fold:
         Output channels computed at once; also the lanes of the output stream.
     simd : int
         Elements of the flattened reduction read at once.
+    packed : bool
+        Whether one multiplier computes the products of two output channels, as `accel.packing.Packing` says.
 
     References
     ----------
@@ -27,6 +29,7 @@ class Fold:
 
     pe: int = 1
     simd: int = 1
+    packed: bool = False
 
     def check(self, what: str, channels: int, reduction: int) -> None:
         """Refuse folds wider than the work: ``pe`` over ``channels``, ``simd`` over ``reduction``."""

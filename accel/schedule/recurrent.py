@@ -379,7 +379,7 @@ class Recurrent(RowKernel):
         state = () if kept is None else (Memory("unit state", depth, kept.bits),)
         updates = (Memory("update gates", depth, cell.activations[0].bits),) if self.resets_states else ()
         return (
-            Memory("weights", len(self.weights), self.rows * simd * self.weight_bits, initialised=True),
+            Memory("weights", len(self.weights), self.rows * simd * self.stored_weight_bits, initialised=True),
             Memory("input", self.capacity, self.in_lanes * self.input_range.bits, copies=len(self.taps.groups)),
             Memory("hidden state", 2 * self.state_steps, cell.hidden.bits, copies=simd),
             Memory("constants", self.tiles * self.rows, constants, initialised=True),
@@ -418,7 +418,7 @@ class Recurrent(RowKernel):
         curves = self.tables if self.cell.interpolate else 0
         products = {"RNN": 0, "LSTM": 3, "GRU": 3}[self.layer.op] + 2 * (self.peephole is not None)
         return {
-            "mac": (self.rows * self.fold.simd, self.element.bits, self.weight_bits),
+            **self.mac_multipliers,
             "requantize": (2, wide, self.multiplier_bits),
             "element-wise": (products, form + 1, form + 1),
             "tables": (curves, form + 1, self.cell.preactivation.bits - self.cell.index_bits + 1),

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel.cell import BIAS_GUARD_BITS, CellFormats
-from accel.fixedpoint import Ints, Quantization, signed_bits
+from accel.fixedpoint import Ints, Quantization
 from accel.intervals import Interval, accumulator_interval
 from accel.layers.base import Layer, Shape
 from accel.layers.gru import GRU
 from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.lstm import LSTM
-from accel.schedule.base import LayerKernel
+from accel.schedule.mac import MacKernel
 
 _UNIT_BY_UNIT: dict[str, tuple[int, ...]] = {"RNN": (0,), "LSTM": (0, 3, 2, 1), "GRU": (0, 1, 2)}
 """ONNX's gates in the order in which a unit's rows are served: the LSTM's output gate last, as it is used last."""
@@ -26,7 +26,7 @@ _GATE_BY_GATE = ((1,), (0,), (2,))
 until the last reset state stands."""
 
 
-class RowKernel(LayerKernel):
+class RowKernel(MacKernel):
     """The rows of a recurrent kernel.
 
     A *tile* is the rows of one group of a unit's gates, for ``pe`` units, computed together over ``simd`` elements at a
@@ -134,11 +134,6 @@ class RowKernel(LayerKernel):
             padded = np.pad(rows, ((0, 0), (0, steps * self.fold.simd - rows.shape[1]))).astype(np.int16)
             parts.append(padded.reshape(-1, self.rows, steps, self.fold.simd).transpose(0, 2, 1, 3))
         return np.concatenate(parts, axis=1).reshape(-1, self.rows, self.fold.simd)
-
-    @property
-    def weight_bits(self) -> int:
-        """The narrowest signed width of all weights."""
-        return signed_bits(int(self.weights.min()), int(self.weights.max()))
 
     @property
     def input_range(self) -> Interval:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accel.packing import Packing
+
 
 @dataclass(frozen=True, slots=True)
 class LutRam:
@@ -97,6 +99,15 @@ class Target:
             slices(a_bits, self.dsp_a_bits) * slices(b_bits, self.dsp_b_bits),
             slices(b_bits, self.dsp_a_bits) * slices(a_bits, self.dsp_b_bits),
         )
+
+    def products_per_multiplier(self, packing: Packing) -> int:
+        """Return the products of one element that a DSP block computes at a time: 2 where its ports take the word.
+
+        Products that are built of look-up tables one by one stay there.
+        """
+        element, weight = packing.element.bits, packing.weight.bits
+        packs = self.multiplier_dsps(element, packing.word_bits) == 1 == self.multiplier_dsps(element, weight)
+        return 2 if packs else 1
 
     def memory_shape(self, depth: int, bits: int) -> tuple[int, int]:
         """Return the block RAMs, in depth and in width, that hold ``depth`` words of ``bits``; all in one shape."""

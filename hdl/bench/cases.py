@@ -74,11 +74,17 @@ def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator
             space = kernel.fold_space(example.layer, example.shapes, lanes)
         except UnsupportedError:
             continue
+        spec = None
         for fold, form in _folds(space):
             try:
-                yield _layer_case(kernel, op, example, lanes, fold, form, tensors, seed)
+                case = _layer_case(kernel, op, example, lanes, fold, form, tensors, seed)
             except UnsupportedError:
                 break
+            spec = case.spec
+            yield case
+        if isinstance(spec, LayerKernel) and spec.packing is not None:
+            for fold in _packed_folds(space):
+                yield _layer_case(kernel, op, example, lanes, fold, "serial", tensors, seed)
 
 
 def _folds(space: FoldSpace) -> Iterator[tuple[Fold, str]]:
@@ -92,6 +98,15 @@ def _folds(space: FoldSpace) -> Iterator[tuple[Fold, str]]:
     ):
         if not space.whole or channels % pe == 0:
             yield Fold(space.pe or pe, simd), form
+
+
+def _packed_folds(space: FoldSpace) -> Iterator[Fold]:
+    """Yield a fold whose multipliers compute two products each, of an odd number of rows where there can be one."""
+    whole = [pe for pe in range(1, space.channels + 1) if not space.whole or space.channels % pe == 0]
+    for pe in sorted(whole, key=lambda pe: pe * space.macs % 2 == 0):
+        if pe * space.macs > 1:
+            yield Fold(pe, -(-space.reduction // 3), packed=True)
+            return
 
 
 def _layer_case(
@@ -113,8 +128,9 @@ def _layer_case(
     sequence = len(shape) == 2 and bool(kernel.reads_sequence(example.layer, shape))
     arrays = example.inputs(tensors, seed)
     results = example.layer.integer(arrays, example.quantizations)
+    built = f"{fold.pe}x{fold.simd}{' packed' * fold.packed} {form}"
     return Case(
-        f"{kernel.kind} {op} {example.name}, {'+'.join(map(str, lanes))} lanes, {fold.pe}x{fold.simd} {form}",
+        f"{kernel.kind} {op} {example.name}, {'+'.join(map(str, lanes))} lanes, {built}",
         spec,
         tuple(beats.pack(a, s, sequence=sequence) for a, s in zip(arrays, spec.inputs, strict=True)),
         tuple(beats.pack(a, s, sequence=sequence) for a, s in zip(results, spec.outputs, strict=True)),

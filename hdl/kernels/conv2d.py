@@ -78,7 +78,10 @@ class Conv2d(Kernel):
     def arrays(self, buffer: WindowBuffer, elements) -> list[tuple[MacArray, Value]]:
         """Return multiply-accumulate arrays that share the channels between them, each with what it is fed."""
         spec = self.spec
-        macs = MacArray(buffer.element, spec.weight_bits, spec.accumulator.bits, spec.fold.pe, spec.fold.simd)
+        macs = MacArray(
+            buffer.element, spec.stored_weight_bits, spec.accumulator.bits, spec.fold.pe, spec.fold.simd,
+            spec.chosen_packing,
+        )  # fmt: skip
         return [(macs, Value.cast(elements))]
 
     def columns(self) -> dict[str, Column]:
@@ -91,9 +94,10 @@ class Conv2d(Kernel):
 
     def _weights(self, m: Module, sequencer: Sequencer):
         """Return the weights of the step whose elements are selected."""
-        words = self.spec.weights.reshape(len(self.spec.weights), -1)
-        width = words.shape[1] * self.spec.weight_bits
-        m.submodules.weights = memory = DeepRom(width, [packed(w, [self.spec.weight_bits] * len(w)) for w in words])
+        spec = self.spec
+        words = spec.stored_weights.reshape(len(spec.weights), -1)
+        width = words.shape[1] * spec.stored_weight_bits
+        m.submodules.weights = memory = DeepRom(width, [packed(w, [spec.stored_weight_bits] * len(w)) for w in words])
         step = self.weight_address(m, sequencer)
         wait = pipeline.ADDRESS + pipeline.READ + pipeline.SELECT - DeepRom.latency
         m.d.comb += memory.address.eq(delayed(m, step, wait, "weight_address", flag=False))

@@ -75,8 +75,9 @@ class Recurrent(Kernel):
         elements = self._joined(m, buffer.elements, states, word.reads_state)
 
         m.submodules.macs = macs = MacArray(
-            elements[0].shape(), spec.weight_bits, spec.accumulator_bits, spec.rows, spec.fold.simd
-        )
+            elements[0].shape(), spec.stored_weight_bits, spec.accumulator_bits, spec.rows, spec.fold.simd,
+            spec.chosen_packing,
+        )  # fmt: skip
         before = sum(spec.stages[s] for s in ("address", "read", "select", "join", "multiply", "tree"))
         summed = before + pipeline.ACCUMULATE
         m.submodules.gates = gates = GatePipeline(spec)
@@ -184,9 +185,9 @@ class Recurrent(Kernel):
     def _weights(self, m: Module, reads):
         """Return the weights of the step whose elements are joined."""
         spec = self.spec
-        words = spec.weights.reshape(len(spec.weights), -1)
-        width = words.shape[1] * spec.weight_bits
-        m.submodules.weights = memory = DeepRom(width, [packed(w, [spec.weight_bits] * len(w)) for w in words])
+        words = spec.stored_weights.reshape(len(spec.weights), -1)
+        width = words.shape[1] * spec.stored_weight_bits
+        m.submodules.weights = memory = DeepRom(width, [packed(w, [spec.stored_weight_bits] * len(w)) for w in words])
         step = cyclic(m, len(words), reads, "weight_step")
         wait = pipeline.ADDRESS + pipeline.READ + 2 * pipeline.SELECT - DeepRom.latency
         m.d.comb += memory.address.eq(delayed(m, step, wait, "weight_address", flag=False))

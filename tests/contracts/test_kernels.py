@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from accel import schedule, stalls, stepper
+from accel.schedule.base import LayerKernel
 from hdl import kernels
 from hdl.bench import Bench, Design, Drive, Port
 from hdl.bench.amaranth_simulator import simulate
@@ -66,8 +67,9 @@ def test_there_are_cases_enough(record_property):
 @pytest.mark.parametrize("name", ["none", "random"])
 def test_in_amaranths_simulator(kind, name):
     """A few cases of every kernel, the smallest: what runs before there is any Verilog."""
-    few = sorted(cases(kind, TENSORS), key=lambda case: case.spec.schedule.bound_cycles)[:3]
-    for case in few:
+    found = sorted(cases(kind, TENSORS), key=lambda case: case.spec.schedule.bound_cycles)
+    packed = [case for case in found if isinstance(case.spec, LayerKernel) and case.spec.fold.packed]
+    for case in (*found[:3], *packed[:1]):
         sources, sinks = patterns(case, name, SEED)
         run = predicted(case, sources, sinks)
         drive = Drive(TENSORS, case.inputs, sources, sinks)
