@@ -186,7 +186,8 @@ class Network:
         nodes: list[Node] = []
         for node in self.nodes:
             try:
-                nodes.append(replace(node, layer=node.layer.keeping_state()))
+                layer = node.layer.keeping_state([self.tensors[name].shape for name in node.inputs])
+                nodes.append(replace(node, layer=layer))
             except UnsupportedError as error:
                 raise UnsupportedError(f"node {shown(node.name)}: {error}", op=node.layer.op) from None
         made = replace(self, nodes=tuple(nodes))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
 
-from amaranth.hdl import Module, Mux, Value
+from amaranth.hdl import Module, Mux
 
 from accel.schedule import pipeline
 from accel.schedule.recurrent import Recurrent
@@ -12,26 +12,24 @@ from hdl.delay import cyclic, delayed
 from hdl.fixed import clamped, curve_values, fitted, form_shape, product, rounded, total
 from hdl.gates import GatePipeline
 from hdl.table import CyclicTable
-from hdl.unit_memory import RowMemory, UnitMemory, begins
+from hdl.unit_memory import RowMemory, UnitMemory, Written, begins
 
 _PRODUCT = pipeline.MULTIPLY + pipeline.ADD + pipeline.ROUND + pipeline.SATURATE
 
 
-class Written(NamedTuple):
-    """A state of one unit after another, and the flag that says when it stands."""
+def states_of(
+    m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]
+) -> tuple[Written, Written | None]:
+    """Build the element-wise pipeline of a cell; return the hidden states and, between two phases, reset ones.
 
-    value: Value
-    done: Value
-
-
-def states_of(m: Module, spec: Recurrent, gates: GatePipeline) -> tuple[Written, Written | None]:
-    """Build the element-wise pipeline of a cell; return the hidden states and, between two phases, reset ones."""
+    ``loaded`` are the initial states that come with every tensor, by name.
+    """
     if spec.resets_states:
-        return _resetting_gru(m, spec, gates)
-    return {"RNN": _rnn, "LSTM": _lstm, "GRU": _gru}[spec.layer.op](m, spec, gates), None
+        return _resetting_gru(m, spec, gates, loaded)
+    return {"RNN": _rnn, "LSTM": _lstm, "GRU": _gru}[spec.layer.op](m, spec, gates, loaded), None
 
 
-def _rnn(m: Module, spec: Recurrent, gates: GatePipeline):
+def _rnn(m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]):
     (curve,), (form,) = spec.layer.curves, spec.cell.activations
     p, pre = gates.preactivation, spec.cell.preactivation
     if curve is None:
@@ -43,7 +41,7 @@ def _rnn(m: Module, spec: Recurrent, gates: GatePipeline):
     return Written(h, delayed(m, gates.valid, sum(spec.cell_stages.values()), "unit_done"))
 
 
-def _lstm(m: Module, spec: Recurrent, gates: GatePipeline):
+def _lstm(m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]):
     cell, layer = spec.cell, spec.layer
     gate_form, entering_form, leaving_form = cell.activations
     # Served in the order i, candidate, f unless gates are coupled, o (RowKernel.passes).
@@ -58,7 +56,8 @@ def _lstm(m: Module, spec: Recurrent, gates: GatePipeline):
     entered = product(m, i, candidate, "entered"), gate_form.fraction + entering_form.fraction
     state = fitted(m, *total(m, [kept, entered], "state_sum"), cell.state, "state")
     state_done = delayed(m, done, _PRODUCT, "state_done")
-    memory.write(state_done, state)
+    kept_state = Written(state, state_done).or_loaded(loaded.get("c"))
+    memory.write(kept_state)
 
     form, bounds = cell.preactivation, layer.requantize
     whole = rounded(m, state, cell.state.fraction, form.fraction, "seen_rounded")
@@ -68,7 +67,7 @@ def _lstm(m: Module, spec: Recurrent, gates: GatePipeline):
         wait = _PRODUCT + pipeline.ROUND + pipeline.SATURATE + pipeline.CURVE
         o = delayed(m, activated, wait, "gate_o", flag=False)
     else:
-        m.d.comb += [gates.state.eq(state), gates.state_done.eq(state_done)]
+        m.d.comb += [gates.state.eq(kept_state.value), gates.state_done.eq(kept_state.done)]
         squashed = delayed(m, squashed, spec.cell_stages["peephole"], "squashed_delayed", flag=False)
         o = _seeing_output_gate(m, spec, gates, state, state_done)
     h = fitted(m, product(m, o, squashed, "left"), gate_form.fraction + leaving_form.fraction, cell.hidden, "hidden")
@@ -108,7 +107,7 @@ def _activated(m: Module, spec: Recurrent, slots: tuple[int, ...], select, value
     return Mux(delayed(m, select, pipeline.CURVE, f"{name}_which", flag=False), results[1], results[0])
 
 
-def _gru(m: Module, spec: Recurrent, gates: GatePipeline):
+def _gru(m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]):
     cell, layer = spec.cell, spec.layer
     gate_form, candidate_form = cell.activations
     form, bounds = cell.preactivation, layer.requantize
@@ -135,11 +134,13 @@ def _gru(m: Module, spec: Recurrent, gates: GatePipeline):
     old = product(m, update, memory.value, "old"), gate_form.fraction + cell.hidden.fraction
     h = fitted(m, *total(m, [fresh, old], "mixed"), cell.hidden, "hidden")
     unit_done = delayed(m, done, _PRODUCT, "unit_done")
-    memory.write(unit_done, h)
+    memory.write(Written(h, unit_done).or_loaded(loaded.get("h")))
     return Written(h, unit_done)
 
 
-def _resetting_gru(m: Module, spec: Recurrent, gates: GatePipeline) -> tuple[Written, Written]:
+def _resetting_gru(
+    m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]
+) -> tuple[Written, Written]:
     """Rows come gate by gate: reset gates, update gates, candidates, a unit a cycle where tiles have several."""
     cell = spec.cell
     gate_form, candidate_form = cell.activations
@@ -159,11 +160,11 @@ def _resetting_gru(m: Module, spec: Recurrent, gates: GatePipeline) -> tuple[Wri
     reset_done = delayed(m, resets, sum(spec.reset_stages.values()), "reset_done")
 
     update = RowMemory(m, gate_form, units, unit, pipeline.CURVE, "update")
-    update.write(delayed(m, updates, pipeline.CURVE, "update_done"), activated)
+    update.write(Written(activated, delayed(m, updates, pipeline.CURVE, "update_done")))
     one = 1 << gate_form.fraction
     fresh = product(m, one - update.value, activated, "fresh"), gate_form.fraction + candidate_form.fraction
     old = product(m, update.value, state, "old"), product_fraction
     h = fitted(m, *total(m, [fresh, old], "mixed"), cell.hidden, "hidden")
     unit_done = delayed(m, mixes, sum(spec.cell_stages.values()), "unit_done")
-    hidden.write(unit_done, h)
+    hidden.write(Written(h, unit_done).or_loaded(loaded.get("h")))
     return Written(h, unit_done), Written(reset, reset_done)

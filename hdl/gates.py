@@ -12,7 +12,7 @@ from hdl.delay import cyclic, delayed
 from hdl.fixed import clamped, form_shape, product, rounded, total
 from hdl.requantize import wide_product
 from hdl.table import CyclicTable
-from hdl.unit_memory import RowMemory, begins
+from hdl.unit_memory import RowMemory, Written, begins
 
 
 class GatePipeline(wiring.Component):
@@ -37,8 +37,8 @@ class GatePipeline(wiring.Component):
         Which of a unit's rows, in the order of service, stands at the output.
     preactivation : Out
     state_done : In(1), state : In, whole : Out
-        With peepholes only: the cell states as they come, unit after unit, of which rows see those of the time step
-        before; and the sum that ``preactivation`` rounds.
+        With peepholes only: the cell states as they come, computed or loaded, unit after unit, of which rows see those
+        of the time step before; and the sum that ``preactivation`` rounds.
     apart : Out
         The candidate's input sum, multiplied, its bias included; two cycles older than ``preactivation``.
     """
@@ -116,7 +116,7 @@ class GatePipeline(wiring.Component):
         read = 2
         units = spec.tiles * spec.fold.pe
         memory = RowMemory(m, cell.state, units, table.word.unit, read, "peephole_state", spec.initial["c"])
-        memory.write(self.state_done, self.state)
+        memory.write(Written(self.state, self.state_done))
         old = Mux(delayed(m, first, read, "first_time", flag=False), memory.initial, memory.value)
         weight = delayed(m, table.word.peephole, read, "peephole", flag=False)
         seen = product(m, weight, old, "peephole_product")

@@ -25,7 +25,8 @@ class Sequencer(wiring.Component):
     Parameters
     ----------
     schedule : Schedule
-        Without recurrence (``after`` all zero).
+        Without recurrence (``after`` all zero). Its first position needs a beat, since the table's first word stands
+        from the second cycle after reset on.
     columns : mapping of str to int64 array, shape (positions,)
         Further words of the kernel's own, one per position.
 
@@ -52,12 +53,14 @@ class Sequencer(wiring.Component):
     Raises
     ------
     UnsupportedError
-        If the schedule waits for results of its own.
+        If the schedule waits for results of its own, or does not wait for its input to begin.
     """
 
     def __init__(self, schedule: Schedule, columns: Mapping[str, Column] | None = None):
         if schedule.after.any():
             raise UnsupportedError("the sequencer supports schedules that do not wait for results of their own")
+        if schedule.need[:, 0].max() < 0:
+            raise UnsupportedError("the sequencer supports schedules that wait for a beat to begin")
         self.schedule = schedule
         self.columns = dict(columns or {})
         self.table = CyclicTable(self._per_position())

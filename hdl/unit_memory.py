@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 
 from accel.fixedpoint import FixedPoint, Ints
 from accel.schedule.recurrent import Recurrent
 from hdl.delay import cyclic, delayed
 from hdl.fixed import form_shape
+
+
+class Written(NamedTuple):
+    """A state of one unit after another, and the flag that says when it stands."""
+
+    value: Value
+    done: Value
+
+    def or_loaded(self, loaded: Written | None) -> Written:
+        """Return what is written, or ``loaded`` ahead of a tensor, which never comes in the same cycle."""
+        if loaded is None:
+            return self
+        return Written(Mux(loaded.done, loaded.value, self.value), loaded.done | self.done)
 
 
 def constants(m: Module, form: FixedPoint, values: Ints, address: Value, name: str):
@@ -24,6 +39,8 @@ def constants(m: Module, form: FixedPoint, values: Ints, address: Value, name: s
 
 def begins(m: Module, spec: Recurrent, ends: Value, name: str):
     """Return whether the time step at hand begins with the initial states; it is over with a cycle of ``ends``."""
+    if spec.given:
+        return Const(0)
     if not spec.keeps_state:
         return cyclic(m, spec.time_steps, ends, name) == 0
     begun = Signal(name=name)
@@ -40,12 +57,12 @@ class _PerUnit:
         self._m, self._units, self._name = m, units, name
         self._write, self._read = words.write_port(), words.read_port()
 
-    def write(self, valid, value) -> None:
-        """Store the next unit's number in cycles with ``valid``."""
+    def write(self, written: Written) -> None:
+        """Store the next unit's number whenever one stands."""
         self._m.d.comb += [
-            self._write.en.eq(valid),
-            self._write.data.eq(value),
-            self._write.addr.eq(cyclic(self._m, self._units, valid, f"{self._name}_written")),
+            self._write.en.eq(written.done),
+            self._write.data.eq(written.value),
+            self._write.addr.eq(cyclic(self._m, self._units, written.done, f"{self._name}_written")),
         ]
 
 

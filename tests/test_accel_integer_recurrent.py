@@ -235,12 +235,18 @@ def test_sequences_whose_states_are_kept_are_one_long_sequence(name):
     integer = integer_layer(layer, formats(layer.op, **more))
     (x,) = some_inputs(layer, (X8,))
     whole = x.reshape(1, -1, x.shape[2])
-    kept = integer.keeping_state().integer([x], (X8,))
+    kept = integer.keeping_state([(5, 3)]).integer([x], (X8,))
     every, *last = integer.integer([whole], (X8,))
     assert np.array_equal(kept[0].reshape(every.shape), every)
     for state, want in zip(kept[1:], last, strict=True):
         assert np.array_equal(state[-1:], want)
     assert not np.array_equal(kept[0], integer.integer([x], (X8,))[0])
+
+
+def test_states_that_are_given_are_not_kept_too():
+    integer = integer_layer(GRU(input_size=3, hidden_size=4), formats("GRU"))
+    with pytest.raises(UnsupportedError, match="GRU keeps its state only where none is given with the input"):
+        integer.keeping_state([(5, 3), (1, 4)])
 
 
 EXAMPLES = [(op, e) for op in ("RNN", "LSTM", "GRU") for e in registry()[op].examples() if e.is_integer]

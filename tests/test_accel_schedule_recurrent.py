@@ -126,9 +126,19 @@ def test_what_there_is_no_gateware_for_is_refused_by_name(layer, message):
         schedule.for_layer(replace(layer, output=0))
 
 
-def test_states_that_are_given_are_refused():
+def test_given_states_are_loaded_before_the_first_time_step():
+    (example,) = (e for e in registry()["LSTM"].examples() if e.name == "integers, states given")
+    kernel = Recurrent.of(example.layer, example.shapes, example.quantizations, example.output, (1, 1, 2))
+    at = kernel.positions
+    assert kernel.load_steps == 3
+    assert at.loads.tolist()[:3] == [False, True, False]
+    assert at.steps.tolist()[:2] == [kernel.load_waiting_steps, 3]
+    assert kernel.schedule.beats == (4, 3, 2)
+    assert kernel.schedule.need[1:, :2].tolist() == [[0, 2], [0, 1]]
+    assert kernel.total_steps == kernel.schedule.total_steps
+
+
+def test_what_a_recurrent_layer_reads_has_eight_bits_at_most():
     (example, *_) = (e for e in registry()["LSTM"].examples() if e.is_integer)
-    shapes = (*example.shapes, (1, 4), (1, 4))
-    quantizations = (*example.quantizations, HIDDEN.quantization, STATE.quantization)
-    with pytest.raises(UnsupportedError, match="cleared before every sequence"):
-        Recurrent.of(example.layer, shapes, quantizations, HIDDEN.quantization, (1,))
+    with pytest.raises(UnsupportedError, match="supports inputs of 2 to 8 bits, not 16"):
+        Recurrent.of(example.layer, example.shapes, (STATE.quantization,), HIDDEN.quantization, (1,))

@@ -75,16 +75,27 @@ def constant_states():
     return s.model(y, f"{y}_1")
 
 
-MODELS = (constant_states, two_layers_both_ways, between_convolutions, every_step)
+def states_in_and_out():
+    """A GRU both ways below an LSTM, their states coming with the input and leaving with the output."""
+    s = Sketch(seed=7)
+    y = cell(s, "GRU", s.input("x", 3, 1, 4), 4, 3, states=[s.input("h", 2, 1, 3)], direction="bidirectional")
+    states = [s.input(name, 1, 1, 5) for name in ("hidden", "cell")]
+    z = cell(s, "LSTM", side_by_side(s, y), 6, 5, states=states)
+    return s.model(z, f"{y}_1", f"{z}_1")
+
+
+MODELS = (constant_states, states_in_and_out, two_layers_both_ways, between_convolutions, every_step)
 
 
 def quantised(folder, model):
     """Quantise a model, and return the file."""
     made = onnx.shape_inference.infer_shapes(model)
     onnx.save(made, folder / "m.onnx")
-    shape = [d.dim_value or SAMPLES for d in made.graph.input[0].type.tensor_type.shape.dim]
-    shape = [SAMPLES if size == 1 else size for size in shape]
-    data = {"x": np.random.default_rng(5).uniform(-2, 2, shape).astype(np.float32)}
+    rng, data = np.random.default_rng(5), {}
+    for value in made.graph.input:
+        shape = [d.dim_value or SAMPLES for d in value.type.tensor_type.shape.dim]
+        shape[1] = SAMPLES if shape[1] == 1 else shape[1]
+        data[value.name] = rng.uniform(-2, 2, shape).astype(np.float32)
     return quantize(folder / "m.onnx", data, output_path=folder / "q.onnx").path
 
 

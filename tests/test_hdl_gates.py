@@ -25,7 +25,7 @@ KERNEL_TENSORS, CELL_TENSORS, NETWORK_TENSORS = 12, 4, 2
 SEED = 1
 SPARE_CYCLES = 200
 KERNEL = "Conv window of the whole image, 1 lanes, 2x3 dsp"
-CELLS = ("LSTM integers, wide state, 2 lanes, 2x3 dsp", "GRU integers, reset before, 3 lanes, 2x3 dsp")
+CELLS = ("LSTM integers, wide state, 1 lanes, 2x3 dsp", "GRU integers, reset before, 3 lanes, 2x3 dsp")
 BLOCKS = {"MULT18X18D", "DP16KD", "TRELLIS_DPR16X4", "LUT4", "PFUMX", "L6MUX21", "CCU2C", "TRELLIS_FF"}
 
 

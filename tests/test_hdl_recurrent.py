@@ -9,7 +9,6 @@ from accel import beats, shipped, stepper
 from accel.app import generate, verify
 from accel.cell import BIAS_GUARD_BITS, CellFormats
 from accel.fixedpoint import FixedPoint
-from accel.layers.arithmetic import UINT8
 from accel.layers.gru import GRU
 from accel.layers.lstm import LSTM
 from accel.layers.recurrent_examples import GATE, PREACTIVATION, STATE, WIDE_HIDDEN, recurrent_example
@@ -35,6 +34,9 @@ KEPT = {
     f"{name}, kept": (replace(layer, keeps_state=True, has_initial=True), formats)
     for name, (layer, formats) in LAYERS.items()
 }
+GIVEN = {f"{name}, given": (layer, formats) for name, (layer, formats) in LAYERS.items()}
+GIVEN_FORMS = {"h": FixedPoint(8, 6), "c": FixedPoint(16, 13)}
+"""Of initial states that come with every tensor."""
 WHOLE_STATE = Fold(1, 5)
 """One unit at a time and the whole state at once: the first read of a time step wants the last unit."""
 PARTS = Fold(3, 2)
@@ -56,6 +58,22 @@ class HastyReset(recurrent.Recurrent):
     @property
     def reset_waiting_steps(self):
         return super().reset_waiting_steps - 1
+
+
+class HastyLoad(recurrent.Recurrent):
+    """Loads a cycle before the last hidden state of the tensor before is written."""
+
+    @property
+    def load_waiting_steps(self):
+        return super().load_waiting_steps - 1
+
+
+class HastyStart(recurrent.Recurrent):
+    """Reads loaded states a cycle before the last one is written."""
+
+    @property
+    def first_waiting_steps(self):
+        return super().first_waiting_steps - 1
 
 
 class Biased(recurrent.Recurrent):
@@ -94,17 +112,20 @@ def mismatches(kind, cell, fold, interrupted=0):
 
     A reset comes after ``interrupted`` cycles of other traffic.
     """
-    layer, formats = (LAYERS | KEPT)[cell]
-    example = recurrent_example("faults", layer, 4, formats, result=WIDE_HIDDEN)
-    spec = kind.of(example.layer, example.shapes, (UINT8,), WIDE_HIDDEN.quantization, (3,), fold=fold)
-    links = (Link((TOP, 0), (0, 0)), Link((0, 0), (TOP, 0)))
+    layer, formats = (LAYERS | KEPT | GIVEN)[cell]
+    given = tuple(GIVEN_FORMS[state] for state in layer.states) if cell in GIVEN else ()
+    example = recurrent_example("faults", layer, 4, formats, result=WIDE_HIDDEN, given=given)
+    lanes = (3, 2, 4)[: len(example.shapes)]
+    spec = kind.of(example.layer, example.shapes, example.quantizations, example.output, lanes, fold=fold)
+    links = (*(Link((TOP, port), (0, port)) for port in range(len(lanes))), Link((0, 0), (TOP, 0)))
     run = stepper.step(ScheduleGraph(("k",), (spec.schedule,), links), TENSORS)
-    (x,) = example.inputs(TENSORS, seed=2)
-    (want,) = example.layer.integer([x], (UINT8,))
-    sent = beats.pack(x, spec.inputs[0], sequence=True)
-    ports = (Port("input_0", spec.inputs[0]),), (Port("output_0", spec.outputs[0]),)
-    always = [np.ones(1, np.bool_)]
-    drive = Drive(TENSORS, (sent,), always, always)
+    arrays = example.inputs(TENSORS, seed=2)
+    (want,) = example.layer.integer(arrays, example.quantizations)
+    sent = tuple(beats.pack(x, stream, sequence=True) for x, stream in zip(arrays, spec.inputs, strict=True))
+    inputs = tuple(Port(f"input_{port}", stream) for port, stream in enumerate(spec.inputs))
+    ports = inputs, (Port("output_0", spec.outputs[0]),)
+    always = np.ones(1, np.bool_)
+    drive = Drive(TENSORS, sent, [always] * len(sent), [always])
     seen = simulate(
         kernels.kernel(spec), Design(spec.kind, *ports), drive, limit_cycles=run.cycles + 100, interrupted=interrupted
     )
@@ -114,12 +135,14 @@ def mismatches(kind, cell, fold, interrupted=0):
 
 
 @pytest.mark.parametrize("fold", [WHOLE_STATE, PARTS], ids=str)
-@pytest.mark.parametrize("cell", [*LAYERS, *KEPT])
+@pytest.mark.parametrize("cell", [*LAYERS, *KEPT, *GIVEN])
 def test_a_correct_kernel_has_no_mismatch(cell, fold):
     assert mismatches(recurrent.Recurrent, cell, fold) == (0, 0)
 
 
-@pytest.mark.parametrize("cell", [name for name in (*LAYERS, *KEPT) if name not in ("LSTM", "LSTM, kept")])
+@pytest.mark.parametrize(
+    "cell", [name for name in (*LAYERS, *KEPT, *GIVEN) if not name.startswith(("LSTM, kept", "LSTM, given"))]
+)
 def test_after_a_reset_amid_a_sequence_all_is_as_at_first(cell):
     assert mismatches(recurrent.Recurrent, cell, PARTS, interrupted=107) == (0, 0)
 
@@ -129,6 +152,8 @@ def test_after_a_reset_amid_a_sequence_all_is_as_at_first(cell):
     [
         *((Hasty, cell, fold) for cell in LAYERS for fold in (WHOLE_STATE, PARTS)),
         *((kind, cell, PARTS) for kind in (Hasty, Forgetful) for cell in KEPT),
+        *((HastyLoad, cell, PARTS) for cell in GIVEN),
+        *((HastyStart, cell, WHOLE_STATE) for cell in GIVEN),
         *((HastyReset, "GRU, resets states", fold) for fold in (WHOLE_STATE, PARTS)),
         *((Biased, cell, PARTS) for cell in LAYERS),
         *((kind, "LSTM, peepholes", PARTS) for kind in (Blind, Crossed)),

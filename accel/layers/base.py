@@ -137,8 +137,13 @@ class Layer(ABC):
         """Whether what the integer form makes of a sample depends on the samples before it."""
         return False
 
-    def keeping_state(self) -> Self:
+    def keeping_state(self, shapes: Sequence[Shape]) -> Self:
         """Return the layer going on with every sample where it left off with the last; itself if it has no states.
+
+        Parameters
+        ----------
+        shapes : sequence of shapes
+            One per input, per sample.
 
         Raises
         ------

@@ -106,5 +106,7 @@ class GRU(IntegerRecurrent):
             recurrent_example("integers, reset before, initial state", replace(resetting, has_initial=True), 3, wide),
             recurrent_example("integers, state kept", replace(after, keeps_state=True), 3, wide),
             recurrent_example("integers, reset before, state kept", replace(resetting, keeps_state=True), 2, wide),
+            recurrent_example("integers, state given", after, 2, wide, given=(FixedPoint(8, 6),)),
+            recurrent_example("integers, reset before, state given", resetting, 2, wide, given=(WIDE_HIDDEN,)),
             recurrent_example("integers, narrow gates, clipped", replace(after, clip=1.5), 3, few_bits, weight_bits=4),
         )

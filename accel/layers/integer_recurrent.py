@@ -81,11 +81,13 @@ class IntegerRecurrent(Recurrent):
     def is_stateful(self) -> bool:
         return self.keeps_state
 
-    def keeping_state(self) -> Self:
+    def keeping_state(self, shapes: Sequence[Shape]) -> Self:
         if self.cell is None:
             return self
         if self.direction != "forward":
             raise UnsupportedError(f"{self.op} keeps its state forward in time, not {self.direction}", op=self.op)
+        if len(shapes) > 1:
+            raise UnsupportedError(f"{self.op} keeps its state only where none is given with the input", op=self.op)
         return replace(self, keeps_state=True)
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:

@@ -148,5 +148,6 @@ class LSTM(IntegerRecurrent):
             recurrent_example(
                 "integers, state kept", replace(seeing, has_initial=True, keeps_state=True), 3, peeping, output=1
             ),
+            recurrent_example("integers, states given", seeing, 2, peeping, given=(HIDDEN, FixedPoint(16, 13))),
             recurrent_example("integers, ReLU", rectifying, 3, replace(narrow, activations=(GATE, STATE, GATE))),
         )

@@ -32,10 +32,12 @@ def recurrent_example(
     input: Quantization = UINT8,
     weight_bits: int = 8,
     result: FixedPoint = HIDDEN,
+    given: tuple[FixedPoint, ...] = (),
 ) -> Example:
     """Return an `Example` of a recurrent layer with one output, and seeded random integer weights of the whole range.
 
-    The scales are such that gates neither stay in the middle nor saturate all the time.
+    ``given`` are the formats of initial states that come with the input. The scales are such that gates neither stay in
+    the middle nor saturate all the time.
     """
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     half = (1 << (weight_bits - 1)) - 1
@@ -51,12 +53,13 @@ def recurrent_example(
     weight = matrix(layer.input_size, max(-low, high) * input.scale)
     recurrence = matrix(layer.hidden_size, 1.0)
     outputs = [result if i < 2 else form for i, form in enumerate(layer.state_formats(cell))]
-    integer = layer.with_random_weights(rng).in_formats(cell, (input,), outputs, weight, recurrence, weight_bits)
-    shapes = ((steps, layer.input_size),)
+    quantizations = (input, *(form.quantization for form in given))
+    integer = layer.with_random_weights(rng).in_formats(cell, quantizations, outputs, weight, recurrence, weight_bits)
+    shapes = ((steps, layer.input_size), *((layer.directions, layer.hidden_size) for _ in given))
     return Example(
         name=name,
         layer=replace(integer, output=output),
         shapes=shapes,
-        quantizations=(input,),
+        quantizations=quantizations,
         output=result.quantization,
     )

@@ -29,13 +29,10 @@ def parts_of(layer: IntegerRecurrent, shapes: Sequence[Shape]) -> tuple[Part, ..
     simple = layer.direction == "forward" and layer.output is not None
     if layer.cell is None or simple:
         return ()
-    if len(shapes) > 1 and layer.directions > 1:
-        raise UnsupportedError(f"{layer.op} has parts of one direction each only without initial states")
     (steps, features), size = shapes[0], layer.hidden_size
     outputs = range(1 + len(layer.states)) if layer.output is None else (layer.output,)
     if layer.output is None and layer.outputs[_SEQUENCE] != layer.outputs[_LAST]:
         raise UnsupportedError(f"{layer.op} has parts only where the sequence and the last state have one format")
-    states = tuple(range(1, len(shapes)))
     parts: list[Part] = []
     for d, step in enumerate(DIRECTIONS[layer.direction]):
         way = "forward" if step > 0 else "backward"
@@ -43,6 +40,11 @@ def parts_of(layer: IntegerRecurrent, shapes: Sequence[Shape]) -> tuple[Part, ..
         if step < 0:
             source = "input backwards"
             parts.append(Part(source, _backwards(steps, features), (0,)))
+        states: list[int | str] = list(range(1, len(shapes)))
+        if layer.directions > 1:
+            own = Slice(start=(d, 0), count=(1, size), step=(1, 1))
+            parts += [Part(f"{way} initial {i}", own, (i,)) for i in range(1, len(shapes))]
+            states = [f"{way} initial {i}" for i in range(1, len(shapes))]
         for output in outputs:
             name = f"{way} {output}"
             if output == _LAST and _SEQUENCE in outputs:

@@ -61,6 +61,7 @@ class RNN(IntegerRecurrent):
             recurrent_example("integers, ReLU", rectifying, 3, relu, result=positive),
             recurrent_example("integers, initial state", cls(input_size=3, hidden_size=4, has_initial=True), 3, tanh),
             recurrent_example("integers, state kept", cls(input_size=3, hidden_size=4, keeps_state=True), 1, tanh),
+            recurrent_example("integers, state given", cls(input_size=3, hidden_size=4), 1, tanh, given=(HIDDEN,)),
             recurrent_example("integers, one unit", cls(input_size=1, hidden_size=1, has_bias=False), 3, tanh),
             recurrent_example("integers, table in steps", cls(input_size=3, hidden_size=3, clip=0.8), 3, steps),
         )

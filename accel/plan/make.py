@@ -210,7 +210,7 @@ class _Planner:
                     pe=spec.fold.pe,
                     simd=spec.fold.simd,
                     packed=spec.fold.packed,
-                    capacity=max(spec.schedule.capacity),
+                    capacity=spec.schedule.capacity[0],
                     requantizer=r and RequantizerPlan(form=r.form, units=r.units, digit_bits=r.digit_bits),
                 )
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -124,7 +124,7 @@ def region(network: Network) -> Region:
     wanted = {t for n in network if n.name in after for t in n.inputs} | set(network.outputs)
     outputs = tuple(t for t in network.tensors if t in written and t in wanted)
 
-    found = _Streams(network, inputs, sequences(network, inside))
+    found = _Streams(network, inside, inputs, sequences(network, inside))
     sites: list[Site] = []
     for node in inside:
         if found.passes(node):
@@ -175,6 +175,8 @@ class _Streams:
     Parameters
     ----------
     network : Network
+    nodes : sequence of Node
+        Those of its integer part.
     inputs : tuple of str
         Tensors at which streams enter.
     sequences : set of str
@@ -189,11 +191,13 @@ class _Streams:
     of_tensor : dict of str to str
     """
 
-    def __init__(self, network: Network, inputs: tuple[str, ...], sequences: frozenset[str]) -> None:
+    def __init__(
+        self, network: Network, nodes: Sequence[Node], inputs: tuple[str, ...], sequences: frozenset[str]
+    ) -> None:
         self.network, self.sequences = network, set(sequences)
         self.shapes: dict[str, Shape] = {}
         self.of_tensor: dict[str, str] = {}
-        self._read = {name for node in network if not reshapes(network, node) for name in node.inputs}
+        self._read = {name for node in nodes if not reshapes(network, node) for name in node.inputs}
         for name in inputs:
             self.add(name, network.tensors[name].shape)
 
@@ -298,16 +302,17 @@ class _Streams:
 def _site(network: Network, node: Node, streams: _Streams) -> Site:
     if len(node.outputs) != 1:
         raise UnsupportedError(f"kernels write one tensor; node {shown(node.name)} writes {len(node.outputs)}")
+    kernel = kernel_of(node)
     found: list[Quantization] = []
     for tensor in (*node.inputs, *node.outputs):
         quantization = network.tensors[tensor].quantization
         assert quantization is not None
-        if quantization.bits > 8:
+        if quantization.bits > kernel.most_bits:
             raise UnsupportedError(
-                f"kernels take activations of 2 to 8 bits; tensor {shown(tensor)} has {quantization.bits}"
+                f"kernel {kernel.kind} takes activations of 2 to {kernel.most_bits} bits; tensor {shown(tensor)} has "
+                f"{quantization.bits}"
             )
         found.append(quantization)
-    kernel = kernel_of(node)
     shapes = tuple(streams.given(node, kernel, t) for t in node.inputs)
     return Site(
         streams.with_parameters(node, shapes[0]),

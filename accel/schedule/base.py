@@ -238,6 +238,9 @@ class LayerKernel(KernelSpec):
     ops: ClassVar[tuple[str, ...]]
     """The `Layer.op` of the layers it computes."""
 
+    most_bits: ClassVar[int] = 8
+    """Of what it reads and writes."""
+
     fold: Fold
     """How it is folded."""
 

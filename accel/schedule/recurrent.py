@@ -16,7 +16,7 @@ from accel.layers.base import Layer, Shape
 from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.window import Window
 from accel.schedule import pipeline
-from accel.schedule.base import Counts, FoldSpace, Memory, Schedule, Stream
+from accel.schedule.base import Counts, FoldSpace, LayerKernel, Memory, Schedule, Stream
 from accel.schedule.conv2d import Taps
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.recurrent_rows import RowKernel
@@ -51,12 +51,20 @@ class Positions:
     time, phase, steps : int64 arrays, shape (positions,)
     waits : bool array, shape (positions,)
         Its steps do nothing.
+    loads : bool array, shape (positions,)
+        Its steps take the initial states that come with the tensor, a unit each; time and phase are the first ones.
     """
 
     time: Counts
     phase: Counts
     steps: Counts
     waits: NDArray[np.bool_]
+    loads: NDArray[np.bool_]
+
+    @property
+    def works(self) -> NDArray[np.bool_]:
+        """Whether its steps compute."""
+        return ~(self.waits | self.loads)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +72,8 @@ class Recurrent(RowKernel):
     """A recurrent layer over a sequence, forward in time.
 
     Every tensor begins with constant states, or the first one after reset does and the others with the last states of
-    the one before.
+    the one before, or its initial states come with it. Those are written ahead of its first time step as if one before
+    had left them, a unit a step, once the last hidden state of the tensor before is out.
 
     The gate rows of ``pe`` units are computed together, a tile of `RowKernel`. The finished sums of a tile are served
     one row a cycle to one gate pipeline, so a tile takes as many steps as it has rows at least. A unit's element-wise
@@ -91,6 +100,10 @@ class Recurrent(RowKernel):
         ``pe`` hidden units, whose ``gates`` rows each are computed at once, and ``simd`` elements.
     capacity : int
         Beats of each copy of the input buffer, a power of two.
+    given : tuple of Quantization
+        Of the initial states that come with every tensor; none where they are constants.
+    given_lanes : tuple of int
+        Channels a beat of each carries; its buffer holds them whole.
 
     Notes
     -----
@@ -101,6 +114,7 @@ class Recurrent(RowKernel):
     """
 
     kind: ClassVar[str] = "recurrent"
+    most_bits: ClassVar[int] = 16
     ops: ClassVar[tuple[str, ...]] = ("GRU", "LSTM", "RNN")
 
     layer: IntegerRecurrent
@@ -109,10 +123,12 @@ class Recurrent(RowKernel):
     in_lanes: int
     fold: Fold
     capacity: int
+    given: tuple[Quantization, ...] = ()
+    given_lanes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.in_lanes < 1:
-            raise InputError(f"{self.kind} input lanes must be positive, not {self.in_lanes}")
+        if min(self.in_lanes, *self.given_lanes, 1) < 1:
+            raise InputError(f"{self.kind} input lanes must be positive, not {(self.in_lanes, *self.given_lanes)}")
         pipeline.check_capacity(self.kind, self.capacity)
         self.fold.check(self.kind, self.units, self.layer.input_size + self.units)
 
@@ -140,20 +156,23 @@ class Recurrent(RowKernel):
     ) -> Self:
         assert isinstance(layer, IntegerRecurrent)
         refusal = cls.refusal(layer)
-        if refusal is None and len(shapes) > 1:
-            refusal = "states cleared before every sequence, not given with it"
+        if refusal is None and quantizations[0].bits > LayerKernel.most_bits:
+            refusal = f"inputs of 2 to {LayerKernel.most_bits} bits, not {quantizations[0].bits}"
         if refusal is not None:
             raise UnsupportedError(f"kernel {cls.kind} supports {refusal}")
         if layer.cell is None:
             raise ModelError(f"a kernel needs a layer with the formats of its cell, not {layer.op}")
         if capacity is None:
             capacity = pipeline.power_of_two(2 * -(-layer.input_size // lanes[0]))
-        return cls(layer, shapes[0][0], quantizations[0], lanes[0], fold or Fold(), capacity)
+        return cls(
+            layer, shapes[0][0], quantizations[0], lanes[0], fold or Fold(), capacity, tuple(quantizations[1:]),
+            tuple(lanes[1:]),
+        )  # fmt: skip
 
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
         assert isinstance(layer, IntegerRecurrent)
-        kernel = cls.of(layer, shapes, [Quantization(1.0)], Quantization(1.0), lanes)
+        kernel = cls.of(layer, shapes, [Quantization(1.0)] * len(shapes), Quantization(1.0), lanes)
         return RecurrentFoldSpace(
             shapes[0][0], layer.hidden_size, layer.input_size + layer.hidden_size, macs=kernel.rows, kernel=kernel
         )
@@ -196,9 +215,32 @@ class Recurrent(RowKernel):
     def waiting_steps(self) -> int:
         """Steps that begin a time step, while the last hidden states of the one before come out.
 
-        Every one but the first of a tensor, where states are not kept.
+        Every one but the first of a tensor, which has `first_waiting_steps`.
         """
         return self._wait(self.state_cycles)
+
+    @property
+    def load_stages(self) -> Mapping[str, int]:
+        """Cycles from a step that loads a unit's initial states until they are written, stage by stage."""
+        return {"address": pipeline.ADDRESS, "read": pipeline.READ, "select": pipeline.SELECT, "state": _ROUNDED}
+
+    @property
+    def load_steps(self) -> int:
+        """Steps that load the initial states that come with a tensor, those of the last tile's missing units too."""
+        return self.tiles * self.fold.pe if self.given else 0
+
+    @property
+    def load_waiting_steps(self) -> int:
+        """Steps ahead of those, while the last hidden states of the tensor before come out: one is written a cycle."""
+        return max(0, self.state_cycles + 1 - sum(self.load_stages.values())) if self.given else 0
+
+    @property
+    def first_waiting_steps(self) -> int:
+        """Steps that begin the first time step, while the states that it reads are written."""
+        if not self.given:
+            return self.waiting_steps if self.keeps_state else 0
+        last = np.minimum((np.arange(self.state_steps) + 1) * self.fold.simd, self.units) - 1
+        return self._wait_for(sum(self.load_stages.values()) - self.load_steps + last)
 
     @property
     def reset_waiting_steps(self) -> int:
@@ -215,8 +257,11 @@ class Recurrent(RowKernel):
         word = np.arange(self.state_steps)
         tile, place = np.divmod(np.minimum((word + 1) * self.fold.simd, self.units) - 1, self.fold.pe)
         served_after = (self.fold.pe - 1 - place) * len(self.passes[0])
-        earlier = (self.tiles - 1 - tile) * self.tile_steps + served_after
-        return max(0, int((cycles - earlier - word).max()) - self.padding_steps - self.input_steps)
+        return self._wait_for(cycles - (self.tiles - 1 - tile) * self.tile_steps - served_after)
+
+    def _wait_for(self, cycles: Counts) -> int:
+        """Return what is to be waited for words that may be read ``cycles`` after the step before, shape (words,)."""
+        return max(0, int((cycles - np.arange(len(cycles))).max()) - self.padding_steps - self.input_steps)
 
     @property
     def phases(self) -> tuple[int, ...]:
@@ -227,7 +272,8 @@ class Recurrent(RowKernel):
     def total_steps(self) -> int:
         """Steps of one tensor."""
         each = len(self.passes) * self.tiles * self.tile_steps + self.reset_waiting_steps
-        return self.time_steps * each + (self.time_steps - (not self.keeps_state)) * self.waiting_steps
+        loading = self.load_waiting_steps + self.load_steps + self.first_waiting_steps
+        return loading + self.time_steps * each + (self.time_steps - 1) * self.waiting_steps
 
     @property
     def keeps_state(self) -> bool:
@@ -257,7 +303,9 @@ class Recurrent(RowKernel):
 
     @property
     def inputs(self) -> tuple[Stream, ...]:
-        return (Stream(self.time_steps, self.layer.input_size, self.in_lanes, self.input.bits, self.input.signed),)
+        x = Stream(self.time_steps, self.layer.input_size, self.in_lanes, self.input.bits, self.input.signed)
+        states = zip(self.given, self.given_lanes, strict=True)
+        return (x, *(Stream(1, self.units, lanes, q.bits, q.signed) for q, lanes in states))
 
     @property
     def outputs(self) -> tuple[Stream, ...]:
@@ -323,17 +371,15 @@ class Recurrent(RowKernel):
     @cached_property
     def positions(self) -> Positions:
         """What each position of a tensor is."""
-        one: list[tuple[int, int, bool]] = []
-        for phase, (wait, passes) in enumerate(
-            zip((self.waiting_steps, self.reset_waiting_steps), self.phases, strict=False)
-        ):
-            one += [(phase, wait, True)] if wait else []
-            one.append((phase, passes * self.tiles * self.tile_steps, False))
-        # Nothing is waited for before the first time step where that begins with constants.
-        skipped = int(one[0][2] and not self.keeps_state)
-        phase, steps, waits = np.tile(np.array(one, np.int64), (self.time_steps, 1))[skipped:].T
-        time = np.repeat(np.arange(self.time_steps), len(one))[skipped:]
-        return Positions(time, phase, steps, waits.astype(np.bool_))
+        computes, waits, loads = range(3)
+        found = [(0, 0, self.load_waiting_steps, waits), (0, 0, self.load_steps, loads)]
+        for time in range(self.time_steps):
+            wait = self.waiting_steps if time else self.first_waiting_steps
+            for phase, passes in enumerate(self.phases):
+                found.append((time, phase, self.reset_waiting_steps if phase else wait, waits))
+                found.append((time, phase, passes * self.tiles * self.tile_steps, computes))
+        time, phase, steps, what = np.array([position for position in found if position[2]], np.int64).T
+        return Positions(time, phase, steps, what == waits, what == loads)
 
     @property
     def schedule(self) -> Schedule:
@@ -343,17 +389,20 @@ class Recurrent(RowKernel):
     def _schedule(self) -> Schedule:
         at = self.positions
         beats = self.sliding.beats_per_pixel
-        last = ~at.waits & (at.phase == len(self.phases) - 1)
+        last = at.works & (at.phase == len(self.phases) - 1)
         emits = last & ((at.time == self.time_steps - 1) | (not self.is_last_only))
-        begun = at.time + (~at.waits | (at.phase > 0))  # time steps whose input is read, this one included
+        begun = at.time + (at.works | (at.phase > 0))  # time steps whose input is read, this one included
+        loaded = np.maximum.accumulate(at.loads)
+        states = [stream.beats for stream in self.inputs[1:]]
         return Schedule(
             steps=at.steps,
             period=np.where(emits, self.tile_steps, 0),
-            need=(begun * beats - 1)[None],
-            free=((at.time + last) * beats)[None],
+            # A tensor begins with its first beats, what it waits for in the beginning included.
+            need=np.maximum(0, np.stack([begun * beats - 1, *(loaded * n - 1 for n in states)])),
+            free=np.stack([(at.time + last) * beats, *(loaded * n for n in states)]),
             after=np.zeros(len(at.time), np.int64),
-            beats=(self.sliding.beats,),
-            capacity=(self.capacity,),
+            beats=(self.sliding.beats, *states),
+            capacity=(self.capacity, *map(pipeline.power_of_two, states)),
             slots=(self.slots,),
             latency=self.latency,
             release=pipeline.RELEASE,
@@ -389,6 +438,10 @@ class Recurrent(RowKernel):
             *updates,
             *peepholes,
             *self._initial_memories,
+            *(
+                Memory(f"given {name}", pipeline.power_of_two(stream.beats), stream.lanes * stream.bits)
+                for name, stream in zip(self.layer.states, self.inputs[1:], strict=False)
+            ),
         )
 
     @property
@@ -427,6 +480,7 @@ class Recurrent(RowKernel):
     @property
     def adders(self) -> Mapping[str, tuple[int, int]]:
         simd, totals = self.fold.simd, max(interval.bits for interval in self.totals)
+        chosen = sum(self.given_lanes) + len(self.given)
         selected = 0 if self.taps.fixed_channels is not None else self.in_lanes - 1
         return {
             "zero point": (self.in_lanes, self.input_range.bits),
@@ -436,4 +490,5 @@ class Recurrent(RowKernel):
             "serve": (2 * self.rows, self.accumulator_bits),
             "gate": (6, totals + 1),
             "element-wise": (6 * self.gates, 32),
+            **({"given states": (chosen, max(q.bits for q in self.given))} if self.given else {}),
         }

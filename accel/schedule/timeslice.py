@@ -42,6 +42,7 @@ class TimeSlice(LayerKernel):
     """
 
     kind: ClassVar[str] = "timeslice"
+    most_bits: ClassVar[int] = 16
     ops: ClassVar[tuple[str, ...]] = ("Slice",)
 
     steps: int

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
+from accel.fixedpoint import FixedPoint
 from accel.schedule import pipeline, recurrent
+from hdl.beat_buffer import BeatBuffer
 from hdl.cells import states_of
 from hdl.delay import cyclic, delayed
 from hdl.fixed import fitted, form_shape
@@ -18,7 +20,7 @@ from hdl.memory import DeepRom
 from hdl.queue import OutputQueue
 from hdl.sequencer import Sequencer
 from hdl.table import CyclicTable, packed
-from hdl.unit_memory import constants
+from hdl.unit_memory import Written, constants
 from hdl.window_buffer import Reads, WindowBuffer
 
 
@@ -40,17 +42,22 @@ class Recurrent(Kernel):
         at = spec.positions
         columns = {name: column[at.time] for name, column in buffer.position_columns.items()}
         own = {"waits": at.waits.astype(np.int64), "first": ((at.time == 0) & (at.phase == 0)).astype(np.int64)}
+        if spec.given:
+            own["loads"] = at.loads.astype(np.int64)
         if len(spec.phases) > 1:
             own["moves_on"] = (at.phase == len(spec.phases) - 1).astype(np.int64)
         m.submodules.sequencer = sequencer = Sequencer(spec.schedule, columns | own)
         m.submodules.queue = queue = OutputQueue(self.output_0.p.shape(), spec.slots)
         wiring.connect(m, queue.output, wiring.flipped(self.output_0))
         works, leaves = Signal(), Signal()
+        idle = sequencer.position.waits
+        if spec.given:
+            idle = idle | sequencer.position.loads
         m.d.comb += [
             self.input_0.ready.eq(sequencer.ready[0]),
             sequencer.moved[0].eq(self.input_0.valid & self.input_0.ready),
             sequencer.sent[0].eq(queue.sent),
-            works.eq(sequencer.issue & ~sequencer.position.waits),
+            works.eq(sequencer.issue & ~idle),
             leaves.eq(works & sequencer.last),
         ]
         m.submodules.phase = phase = CyclicTable(self._phases())
@@ -65,13 +72,18 @@ class Recurrent(Kernel):
             buffer.leave.eq(leaves & sequencer.position.moves_on if "moves_on" in own else leaves),
             *(buffer.position[name].eq(sequencer.position[name]) for name in columns),
         ]
-        first = sequencer.position.first
+        first, turns = sequencer.position.first, leaves
         if spec.keeps_state:
             begun = Signal()
             with m.If(leaves):
                 m.d.sync += begun.eq(1)
             first = first & ~begun
-        states, write_state = self._hidden(m, works & word.reads_state, leaves, first)
+        loaded = {}
+        if spec.given:
+            loading = sequencer.issue & sequencer.position.loads
+            loaded = self._loaded(m, sequencer, loading)
+            first, turns = Const(0), leaves | (loading & sequencer.last)
+        states, write_state = self._hidden(m, works & word.reads_state, turns, first)
         elements = self._joined(m, buffer.elements, states, word.reads_state)
 
         m.submodules.macs = macs = MacArray(
@@ -90,8 +102,8 @@ class Recurrent(Kernel):
             gates.load_inputs.eq(delayed(m, works & word.ends_input, summed, "summed_inputs")),
             gates.load.eq(delayed(m, works & word.ends_tile, summed, "summed")),
         ]
-        hidden, reset = states_of(m, spec, gates)
-        write_state(hidden, reset)
+        hidden, reset = states_of(m, spec, gates, loaded)
+        write_state(hidden.or_loaded(loaded.get("h")), reset)
         self._offer(m, *hidden, queue)
         return m
 
@@ -124,12 +136,40 @@ class Recurrent(Kernel):
         }
         return {name: flag.astype(np.int64) for name, flag in flags.items()}
 
-    def _hidden(self, m: Module, reads, leaves, first):
-        """Return what the lanes read of the hidden state, and how to write a unit's."""
+    def _loaded(self, m: Module, sequencer: Sequencer, loading) -> dict[str, Written]:
+        """Return the initial states that come with a tensor, in their formats, one unit for every step that loads."""
+        spec = self.spec
+        unit = np.minimum(np.arange(spec.load_steps, dtype=np.int64), spec.units - 1)
+        done = delayed(m, loading, sum(spec.load_stages.values()), "loaded")
+        forms = {"h": spec.cell.hidden, "c": spec.cell.state}
+        found = {}
+        for port, (name, quantization) in enumerate(zip(spec.layer.states, spec.given, strict=True), start=1):
+            source, stream = getattr(self, f"input_{port}"), spec.inputs[port]
+            beat = unit // stream.lanes
+            places = {"lane": unit % stream.lanes, "leaves": np.append(np.diff(beat), 1)}
+            m.submodules[f"given_{name}_places"] = place = CyclicTable(places)
+            m.submodules[f"given_{name}"] = buffer = BeatBuffer(source.p.shape(), spec.schedule.capacity[port])
+            m.d.comb += [
+                source.ready.eq(sequencer.ready[port]),
+                sequencer.moved[port].eq(source.valid & source.ready),
+                buffer.moved.eq(sequencer.moved[port]),
+                buffer.beat.eq(source.payload),
+                buffer.leave.eq(loading & place.word.leaves),
+                place.advance.eq(loading),
+            ]
+            lane = delayed(m, place.word.lane, pipeline.ADDRESS + pipeline.READ, f"given_{name}_lane", flag=False)
+            element = Signal(Shape(stream.bits, stream.signed), name=f"given_{name}_element", reset_less=True)
+            m.d.sync += element.eq(buffer.read[lane])
+            value = fitted(m, element, FixedPoint.of(quantization).fraction, forms[name], f"given_{name}")
+            found[name] = Written(value, done)
+        return found
+
+    def _hidden(self, m: Module, reads, turns, first):
+        """Return what the lanes read of the hidden state, and how to write a unit's; ``turns`` ends a pass of them."""
         spec = self.spec
         simd, steps, shape = spec.fold.simd, spec.state_steps, form_shape(spec.cell.hidden)
         step = cyclic(m, steps, reads, "state_step")
-        side = cyclic(m, 2, leaves, "read_side")  # constants are read whichever side it is
+        side = cyclic(m, 2, turns, "read_side")  # constants are read whichever side it is
         address = Signal(range(2 * steps), name="state_address", reset_less=True)
         m.d.sync += address.eq(step + Mux(side, 0, steps))
         begins = delayed(m, first, pipeline.ADDRESS + pipeline.READ, "clear_state", flag=False)
