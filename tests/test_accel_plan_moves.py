@@ -18,6 +18,7 @@ from accel.layers.flatten import Flatten
 from accel.layers.max_pool import MaxPool
 from accel.layers.prelu import PRelu
 from accel.layers.rearrangement import Rearrangement
+from accel.layers.reduce_mean import ReduceMean
 from accel.layers.reshape import Reshape
 from accel.layers.slice import Slice
 from accel.layers.transpose import Transpose
@@ -130,6 +131,15 @@ def test_steps_are_stacked():
 def test_a_sequence_becomes_an_image():
     found = check_streams(built((4, 6), steps_first((4, 6)), Reshape(shape=(1, 4, 6)), conv((1, 4, 6))))
     assert kinds(found) == ["timeslice", "rearrange", "conv2d"]
+
+
+def test_a_mean_over_time_reads_a_sequence_and_one_over_a_signal_does_not():
+    over_time = ReduceMean(axes=(0,), keepdims=False).quantized(((4, 6),), (INT8,), INT8)
+    found = check_streams(built((4, 6), over_time))
+    spec = found.sites[0].kernel.of(found.sites[0].node.layer, found.sites[0].shapes, [INT8], INT8, [1])
+    assert (found.sequences, spec.pixels, spec.channels) == ({"x"}, 4, 6)
+    over_signal = ReduceMean(axes=(1,), keepdims=False).quantized(((4, 6),), (INT8,), INT8)
+    assert not check_streams(built((4, 6), over_signal)).sequences
 
 
 def test_moves_that_undo_each_other_are_free():

@@ -260,6 +260,37 @@ def test_saturation_behind_a_move_folds_into_the_conv(tmp_path, mover, saturatio
     assert all(scale == scales[0] for scale in scales)
 
 
+@pytest.mark.parametrize(
+    ("body", "operators"),
+    [
+        ("b = Elu<alpha = 0.5>(a) y = Softplus(b)", ["Elu", "Softplus"]),
+        ("b = Sigmoid(a) y = Sub(one, b)", ["Sub"]),
+        ("b = Sub(a, x) y = Pad(b, pads)", ["Sub", "Pad"]),
+        ("b = Relu(a) c = Div(b, three) y = Div(c, three)", ["Mul", "Mul"]),
+    ],
+)
+def test_operators_that_have_a_kernel_are_quantised(tmp_path, body, operators):
+    model = parsed(
+        f"net (float[batch,3,8] x) => (float[batch,3,n] y) {{ a = Conv<kernel_shape = [1]>(x, w) {body} }}",
+        w=normal(3, 3, 1), one=np.float32(1), three=np.float32(3), pads=np.array([0, 0, 1, 0, 0, 2]),
+    )  # fmt: skip
+    data = {"x": normal(64, 3, 8)}
+    out = tmp_path / "q.onnx"
+    quantize(saved(model, tmp_path), data, output_path=out)
+    q = Integers(out)
+    assert [node.op_type for node in q.nodes(*operators, "Div")] == operators
+    assert accel.load(out).is_integer
+    np.testing.assert_allclose(run(out, data), run(model, data), atol=0.15)
+
+
+def test_a_division_by_a_tensor_or_by_zero_is_refused(tmp_path):
+    for divisor, zero in (("x", 1), ("zero", 0)):
+        text = f"net (float[batch,4] x) => (float[batch,4] y) {{ a = Tanh(x) y = Div(a, {divisor}) }}"
+        model = parsed(text, zero=np.array([1, 2, zero, 3], np.float32))
+        with pytest.raises(ModelError, match=r"Div 'y' has no integer form"):
+            quantize(saved(model, tmp_path), {"x": normal(4, 4)}, output_path=tmp_path / "q.onnx")
+
+
 def test_lone_batch_norm_becomes_a_depthwise_conv(tmp_path):
     model = parsed(
         """net (float[batch,3,4,4] x) => (float[batch,3,4,4] y) {

@@ -198,6 +198,12 @@ def test_a_walk_over_the_tables_computes_the_pool(example, kernel):
     assert np.array_equal(got, want.reshape(sliding.positions, -1))
 
 
+def is_sequence(example, kernel):
+    """Return whether the input of an example is a sequence to its kernel."""
+    shape = example.shapes[0]
+    return len(shape) == 2 and bool(kernel.reads_sequence(example.layer, shape))
+
+
 MEANS = [(name, v) for name, v in PLACED if isinstance(v[1], GlobalAverage)]
 
 
@@ -206,7 +212,7 @@ def test_a_walk_over_the_beats_averages_the_image_and_keeps_none_of_it(example, 
     s = kernel.schedule
     assert s.least_capacity == (1,)
     x = example.inputs(3, seed=3)
-    sent = pack(x[0], kernel.inputs[0]) - kernel.input.zero_point
+    sent = pack(x[0], kernel.inputs[0], sequence=is_sequence(example, kernel)) - kernel.input.zero_point
     want = pack(example.layer.integer(x, example.quantizations)[0], kernel.outputs[0])
     sums = np.zeros((3, kernel.tiles, kernel.fold.pe), np.int64)
     results = []
@@ -248,8 +254,7 @@ def terms_of(kernel, elements):
 def test_a_walk_over_the_taps_computes_every_pixel(example, kernel):
     """Reads every channel from the beat that the taps name, whatever the lanes; terms stay in their intervals."""
     x = example.inputs(3, seed=3)
-    shape = example.shapes[0]
-    sequence = len(shape) == 2 and bool(kernel.reads_sequence(example.layer, shape))
+    sequence = is_sequence(example, kernel)
     want = pack(example.layer.integer(x, example.quantizations)[0], kernel.outputs[0], sequence=sequence)
     elements = []
     for port, stream in enumerate(kernel.inputs):

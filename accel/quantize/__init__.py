@@ -10,8 +10,9 @@ multiplies integers in order:
 - **Weights are int8, symmetric, one scale per output channel**, in -127 to 127: no zero point reaches the multiplier.
 - **Biases are int32** at the accumulator's scale: they are where it starts.
 - **What only moves or selects values keeps its scale** (MaxPool, AveragePool, Flatten, Reshape, Transpose, Squeeze,
-  Unsqueeze, Slice, Split, DepthToSpace, Resize to the nearest), so it costs no multiplier.
-- **BatchNormalization is folded** into the convolution before it, and a ReLU behind a MaxPool goes in front of it.
+  Unsqueeze, Slice, Split, Pad, DepthToSpace, Resize to the nearest), so it costs no multiplier.
+- **BatchNormalization is folded** into the convolution before it, a ReLU behind a MaxPool goes in front of it, and a
+  division by a constant is a multiplication.
 - **Ranges minimise the squared error** on what calibration saw, at the width asked for: at 8 bits that is nearly the
   largest range seen, at 4 it cuts rare outliers.
 

@@ -15,14 +15,14 @@ OLDEST_OPSET = 7
 
 KEEPS_SCALE = frozenset(
     {"MaxPool", "AveragePool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Slice", "Gather"}
-    | {"DepthToSpace", "Resize", "Split"}
+    | {"DepthToSpace", "Resize", "Split", "Pad"}
 )
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 QUANTISED = (
     KEEPS_SCALE
     | WEIGHTED
-    | {"GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Add", "Mul", "Concat"}
-    | {"Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "Tanh", "HardSwish"}
+    | {"GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Add", "Sub", "Mul", "Concat"}
+    | {"Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "Tanh", "HardSwish", "Elu", "Gelu", "Softplus"}
 )
 FLOAT_HEADS = frozenset({"ArgMax", "LogSoftmax", "Softmax"})
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})

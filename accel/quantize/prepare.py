@@ -51,6 +51,7 @@ def prepare(path: Path, dims: Mapping[str, int]) -> onnx.ModelProto:
     model = _fold(model)
     absorb_batch_norms(model.graph)
     _restore_hard_swish(model)
+    _multiply_by_reciprocals(model.graph)
     _rename_folded(model.graph, known)
     refuse_what_did_not_fold(model)
     _give_each_layer_its_own_weights(model.graph)
@@ -125,6 +126,19 @@ def _restore_hard_swish(model: onnx.ModelProto) -> None:
 def _is_hard_swish_gate(node: onnx.NodeProto) -> bool:
     attributes = {attribute.name: attribute.f for attribute in node.attribute}
     return abs(attributes.get("alpha", 0.2) - 1 / 6) < 1e-6 and abs(attributes.get("beta", 0.5) - 0.5) < 1e-6
+
+
+def _multiply_by_reciprocals(graph: onnx.GraphProto) -> None:
+    """Turn every division by a constant without zeros into a multiplication."""
+    constants = initializers(graph)
+    for node in graph.node:
+        if node.op_type != "Div" or node.input[0] in constants or node.input[1] not in constants:
+            continue
+        divisor = numpy_helper.to_array(constants[node.input[1]])
+        if np.all(divisor != 0):
+            name = f"{node.output[0]}.reciprocal"
+            graph.initializer.append(numpy_helper.from_array((1 / divisor).astype(divisor.dtype), name))
+            node.op_type, node.input[1] = "Mul", name
 
 
 def _rename_folded(graph: onnx.GraphProto, known: set[str]) -> None:

@@ -88,7 +88,8 @@ class GlobalAverage(LayerKernel):
 
     @classmethod
     def reads_sequence(cls, layer: Layer, shape: Shape) -> bool | None:
-        return False
+        assert isinstance(layer, Mean)
+        return len(shape) == 2 and layer.reduced(shape) == (0,)
 
     @classmethod
     def fold_space(cls, layer: Layer, shapes: Sequence[Shape], lanes: Sequence[int]) -> FoldSpace:
@@ -207,6 +208,8 @@ class GlobalAverage(LayerKernel):
 def _extent(layer: Layer, shape: Shape) -> tuple[int, int]:
     """Return channels and pixels of what a layer averages."""
     assert isinstance(layer, Mean)
+    if GlobalAverage.reads_sequence(layer, shape):
+        return shape[1], shape[0]
     if layer.reduced(shape) != tuple(range(1, len(shape))):
         raise UnsupportedError(
             f"kernel {GlobalAverage.kind} supports {layer.op} over all spatial axes, not over axes "
