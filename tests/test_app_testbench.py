@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from accel.app import generate, testbench
+from hdl.bench.power_up import without_initial_values
 from hdl.bench.simulators import verilator_environment
 
 icarus = pytest.param(
@@ -90,6 +91,19 @@ def test_a_planted_fault_makes_it_fail(copy, simulator, fault):
     assert "PASS" not in done.stdout + done.stderr
     assert "FAIL: " in done.stdout + done.stderr
     assert SAID.get(fault, "expected ") in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus, which knows unknowns, is not installed")
+def test_a_core_that_is_unknown_before_reset_passes_and_one_that_stays_so_fails(copy):
+    core = copy / "accel_core.v"
+    core.write_text(without_initial_values(core.read_text()))
+    done = run(copy, "iverilog")
+    assert done.returncode == 0, done.stderr
+    assert "PASS: " in done.stdout
+    edit(core, r"\(rst\) m_beat ", "(1'b0) m_beat ")
+    done = run(copy, "iverilog")
+    assert done.returncode != 0
+    assert "m, tensor 0, beat 0: last is x" in done.stdout
 
 
 def test_vectors_of_large_tensors_stay_small(tiny_model, tmp_path, monkeypatch):

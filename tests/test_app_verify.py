@@ -11,6 +11,9 @@ import pytest
 from accel import shipped, stalls
 from accel.app import cli, folders, generate, manifest, tensors, verify
 from accel.errors import CheckError, InputError
+from accel.onnx_import import load
+from hdl.bench.power_up import without_initial_values
+from hdl.faults import Fault
 
 pytestmark = pytest.mark.cocotb
 icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
@@ -110,6 +113,31 @@ def rewritten(folder, pattern, replacement):
     return count
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cnn_small", "gru"])
+def test_a_tensor_sent_again_and_again_gives_the_same_every_time_at_one_interval(tmp_path, name):
+    made = generate.generate(name, target="ecp5-85f", budget="multipliers=24", out=tmp_path / name)
+    with np.load(shipped.inputs_path(name)) as data:
+        ((key, values),) = data.items()
+    batch_axis = load(made.folder / manifest.MODEL).tensors[key].batch_axis
+    again = np.repeat(values.take([0], batch_axis), 8, batch_axis)
+    simulation = verify.subject(made, {key: again}, samples=8, stalls="none").prepare()
+    (seen,) = simulation.bench.run([simulation.drive], limit_cycles=2 * simulation.predicted_cycles)
+    (output,) = seen.outputs
+    outputs = output.values.reshape(8, -1)
+    assert len(np.unique(outputs[0])) > 2
+    assert (outputs == outputs[0]).all()
+    ends = output.cycles.reshape(8, -1)[:, -1]
+    assert np.diff(ends)[-3:].tolist() == 3 * [made.manifest.interval_cycles]
+
+
+def powered_up(folder):
+    """Take the initial values away: registers and memories start as x, and an x at a port is an error."""
+    core = folder / "accel_core.v"
+    core.write_text(without_initial_values(core.read_text()))
+    rehashed(folder, "accel_core.v")
+
+
 def test_after_resets_at_random_moments_all_is_exact(design, capsys):
     assert run_cli("verify", design, "--resets", "4", "--samples", "3") == 0
     out = capsys.readouterr().out
@@ -140,13 +168,38 @@ def test_what_a_reset_forgets_is_found_out(copy):
 
 @icarus
 def test_registers_that_are_undefined_before_reset_do_not_matter(copy):
-    """Initial values are taken away, so that registers and memories start as x; an x at a port would be seen."""
-    assert rewritten(copy, r"^(  reg (?:\[\d+:0\] )?\S+ *)= [^;]+;$", r"\1;") > 100
+    powered_up(copy)
     result = verify.verify(copy, samples=3, seed=5, simulator="icarus")
     assert result.passed
     assert result.predicted_cycles == result.counted_cycles
-    assert rewritten(copy, r"^(    if )\(rst\) m_beat ", r"\1(1'b0) m_beat ") == 1
-    assert not verify.verify(copy, samples=3, seed=5, simulator="icarus").passed
+
+
+@pytest.mark.slow
+@icarus
+@pytest.mark.parametrize("name", ["cnn_small", "gru", "lstm"])
+def test_networks_whose_registers_are_undefined_before_reset_are_exact(tmp_path, name):
+    design = generate.generate(name, target="ecp5-85f", budget="multipliers=24", out=tmp_path / name).folder
+    powered_up(design)
+    result = verify.verify(design, shipped.inputs_path(name), samples=2, seed=5, simulator="icarus")
+    print(f"{name}: {result}")
+    assert result.passed
+
+
+@icarus
+@pytest.mark.parametrize(
+    ("module", "register", "said"),
+    [
+        (r"accel_core", "m_beat", "output m carries undefined bits in its transfer 0"),
+        (r"accel_core\.k0_dense\.sequencer", "room_0", "input s leaves ready undefined before its transfer 0"),
+    ],
+)
+def test_a_register_without_its_reset_is_seen_undefined(copy, module, register, said):
+    core = copy / "accel_core.v"
+    unreset = Fault(rf"{module} ?\(", rf"^    if \(rst\) {register} ", f"    if (1'b0) {register} ")
+    core.write_text(unreset.planted(core.read_text()))
+    powered_up(copy)
+    with pytest.raises(CheckError, match=said):
+        verify.verify(copy, samples=3, seed=5, simulator="icarus")
 
 
 @pytest.mark.slow

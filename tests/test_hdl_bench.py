@@ -10,6 +10,7 @@ from accel.errors import CheckError, InputError
 from accel.schedule.base import Stream
 from hdl.bench import Bench, Design, Drive, Port, control
 from hdl.bench.agents import bench_verilog
+from hdl.bench.power_up import without_initial_values
 
 RTL = Path(__file__).parent / "rtl" / "register_slice.v"
 STREAM = Stream(pixels=3, channels=3, lanes=2, bits=8, signed=True)
@@ -103,3 +104,28 @@ def test_every_port_has_an_agent():
     text = bench_verilog([DESIGN, DESIGN])
     assert text.count("stream_source #(") == text.count("stream_sink #(") == 2
     assert "assign done = design0_sink0_done & design1_sink0_done;" in text
+
+
+MEMORIES = """module a (clk);
+  reg [7:0] r = 8'h01;
+  reg \\s$1  = 1'h0;
+  reg [7:0] words [1:0];
+  initial begin
+    words[0] = 8'h02;
+  end
+  always @(posedge clk)
+    words[r] <= r;
+endmodule
+module b (clk);
+  reg [7:0] words [1:0];
+  initial begin
+    words[0] = 8'h03;
+  end
+endmodule
+"""
+
+
+def test_only_tables_keep_their_words_where_initial_values_are_taken_away():
+    without = MEMORIES.replace(" = 8'h01", "").replace("= 1'h0", "").replace("    words[0] = 8'h02;\n", "")
+    bare = without_initial_values(MEMORIES)
+    assert bare.replace(" ;", ";") == without.replace(" ;", ";")

@@ -135,7 +135,7 @@ def verify(
     ToolError
         If a tool is missing.
     CheckError
-        If the simulation cannot be run.
+        If the simulation cannot be run, or Icarus finds a handshake or an offered bit undefined.
     """
     if waves is not None:
         files.check_writable(waves)

@@ -179,15 +179,10 @@ def read_recording(folder: Path, number: int, design: Design, drive: Drive) -> R
     Raises
     ------
     CheckError
-        If an output carried an undefined bit.
+        If an input's ready, an output's valid or a bit of what that offered was undefined, which Icarus knows.
     """
     inputs = tuple(
-        PortRecord(
-            np.array((folder / f"{agent_name(number, 'source', p)}.log").read_text().split(), np.int64),
-            np.zeros((0, port.stream.lanes), np.int64),
-            np.zeros(0, np.bool_),
-        )
-        for p, port in enumerate(design.inputs)
+        _read_source(folder / f"{agent_name(number, 'source', p)}.log", port) for p, port in enumerate(design.inputs)
     )
     outputs = tuple(
         _read_sink(folder / f"{agent_name(number, 'sink', p)}.log", o) for p, o in enumerate(design.outputs)
@@ -202,15 +197,21 @@ def read_recording(folder: Path, number: int, design: Design, drive: Drive) -> R
     return Recording(complete, inputs, outputs, probes)
 
 
+def _read_source(path: Path, port: Port) -> PortRecord:
+    fields = path.read_text().split()
+    if "x" in fields:
+        raise CheckError(f"input {port.prefix} leaves ready undefined before its transfer {fields.index('x')}")
+    return PortRecord(np.array(fields, np.int64), np.zeros((0, port.stream.lanes), np.int64), np.zeros(0, np.bool_))
+
+
 def _read_sink(path: Path, port: Port) -> PortRecord:
     stream = port.stream
     fields = path.read_text().split()
     fields = fields[: len(fields) // 3 * 3]
-    try:
-        raw = bytes.fromhex("".join(fields[1::3]))
-    except ValueError:
-        first = next(i for i, word in enumerate(fields[1::3]) if set(word.lower()) & set("xz"))
-        raise CheckError(f"output {port.prefix} carries undefined bits in its transfer {first}") from None
+    if "x" in fields[2::3]:
+        first = fields[2::3].index("x")
+        raise CheckError(f"output {port.prefix} carries undefined bits in its transfer {first}")
+    raw = bytes.fromhex("".join(fields[1::3]))
     kind = f">{'i' if stream.signed else 'u'}{lane_bits(stream) // 8}"
     values = np.frombuffer(raw, kind).reshape(-1, stream.lanes)[:, ::-1].astype(np.int64)
     return PortRecord(np.array(fields[::3], np.int64), values, np.array([bit == "1" for bit in fields[2::3]], np.bool_))

@@ -1,9 +1,10 @@
 // The stream agents at a design's ports. A pattern of stalls repeats from the first cycle after reset, cycle 0. A reset
 // in the midst starts them anew: what has been noted is forgotten. With +resets=N, sources send their beats inverted
-// until N such resets have come. An undefined ready or valid counts as one, so that it is seen.
+// until N such resets have come.
 // Files, in the folder the simulator runs in: NAME.stalls (a length, then that many bits), NAME.beats (a source's
 // "data last" lines, in hexadecimal and binary), NAME.expected (the beats a sink waits for), NAME.log (written: the
-// cycle of every transfer and, at a sink, what moved).
+// cycle of every transfer and, at a sink, what moved; an x for every cycle in which the design leaves ready, valid or
+// what it offers undefined).
 
 // Offers the next beat from a cycle on where the pattern holds until it moves.
 module stream_source #(parameter NAME = "source", parameter BITS = 8) (
@@ -50,8 +51,9 @@ module stream_source #(parameter NAME = "source", parameter BITS = 8) (
         end else begin
             cycle <= cycle + 1;
             at <= at == length - 1 ? 0 : at + 1;
-            offered <= valid && ready === 1'b0;
-            if (valid && ready !== 1'b0) begin
+            offered <= valid && !ready;
+            if (ready === 1'bx) $fwrite(log, "x\n");
+            if (valid && ready) begin
                 $fwrite(log, "%0d\n", cycle);
                 got = $fscanf(beats, "%h %b", next_word, next_last);
                 empty <= got != 2;
@@ -99,7 +101,8 @@ module stream_sink #(parameter NAME = "sink", parameter BITS = 8) (
         end else begin
             cycle <= cycle + 1;
             at <= at == length - 1 ? 0 : at + 1;
-            if (valid !== 1'b0 && ready) begin
+            if (valid !== 1'b0 && ^{valid, data, last} === 1'bx) $fwrite(log, "%0d %h x\n", cycle, data);
+            else if (valid && ready) begin
                 $fwrite(log, "%0d %h %b\n", cycle, data, last);
                 left <= left - 1;
                 if (left == 1) begin

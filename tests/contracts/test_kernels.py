@@ -3,6 +3,8 @@
 The same cases run in Amaranth's simulator (a few) and as emitted Verilog in Verilator (all of them).
 """
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from hdl.bench import Bench, Design, Drive, Port
 from hdl.bench.amaranth_simulator import simulate
 from hdl.bench.cases import cases
 from hdl.bench.gallery import Gallery
+from hdl.bench.power_up import without_initial_values
 from hdl.top import Top
 from hdl.verilog import emit
 
@@ -117,6 +120,20 @@ def test_as_emitted_verilog(tmp_path, part):
         wrong += [f"after a reset in cycle {moment} of other traffic: {what}" for what in seen]
     print(f"{len(found)} kernels: {len(wrong)} differences")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.cocotb
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus, which knows unknowns, is not installed")
+def test_what_is_unknown_before_reset_never_shows(tmp_path):
+    """The smallest case of every kernel, its registers and written memories without initial values."""
+    found = [min(cases(kind, TENSORS), key=lambda case: case.spec.schedule.bound_cycles) for kind in KINDS]
+    gallery = Gallery([Top([case.spec], case.links) for case in found])
+    verilog = tmp_path / f"{MODULE}.v"
+    verilog.write_text(without_initial_values(emit(gallery, MODULE)))
+    compiled = Bench.build([verilog], [gallery.design(MODULE)], tmp_path / "build", simulator="icarus")
+    for name in ("none", "random"):
+        assert not mismatches(compiled, found, name)
 
 
 def mismatches(compiled, found, name, resets=()):
