@@ -113,7 +113,7 @@ def summary(found: Sequence[Row]) -> Iterator[str]:
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="designs with this text in their line")
     parser.add_argument("--quick", action="store_true", help="one small design of each family")
     parser.add_argument("--md", action="store_true", help="print the table in Markdown")

@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from accel.schedule.memory import ROM_BANK_WORDS, ROM_LATENCY
 from hdl.delay import delayed
 
 
@@ -32,10 +33,7 @@ class DeepRom(wiring.Component):
     word : Out(width)
     """
 
-    latency: ClassVar[int] = 3
-    """The memory's own register, the bank's, and that of the selection."""
-    bank_words: ClassVar[int] = 2048
-    """Words of a bank: what one ECP5 block RAM holds at nine bits."""
+    latency: ClassVar[int] = ROM_LATENCY
 
     def __init__(self, width: int, words: Sequence[int]):
         self.width, self.words = width, list(words)
@@ -43,10 +41,10 @@ class DeepRom(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        bits = (self.bank_words - 1).bit_length()
+        bits = (ROM_BANK_WORDS - 1).bit_length()
         banks = []
-        for start in range(0, len(self.words), self.bank_words):
-            part = self.words[start : start + self.bank_words]
+        for start in range(0, len(self.words), ROM_BANK_WORDS):
+            part = self.words[start : start + ROM_BANK_WORDS]
             number = len(banks)
             m.submodules[f"bank_{number}"] = memory = Memory(shape=self.width, depth=len(part), init=part)
             port = memory.read_port()

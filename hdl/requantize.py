@@ -14,11 +14,9 @@ from accel.fixedpoint import Ints, Requantize, round_half_even
 from accel.intervals import Interval
 from accel.schedule import pipeline
 from accel.schedule.fold import Requantizer
+from accel.schedule.logic import PIECE_BITS
 from hdl.delay import cyclic, delayed
 from hdl.table import CyclicTable
-
-_DSP_BITS = 17
-"""Unsigned bits of one operand of an 18 x 18 signed multiplier."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,9 +272,9 @@ def _sum_bits(widths: Sequence[int]) -> int:
 def _chunks(value: Signal) -> list[tuple[Value, int]]:
     """Return ``value`` in pieces that a DSP block's operand holds, each with its place; the top keeps the sign."""
     pieces: list[tuple[Value, int]] = []
-    for at in range(0, len(value), _DSP_BITS):
-        last = len(value) - at <= _DSP_BITS + value.shape().signed
-        piece = value[at:] if last else value[at : at + _DSP_BITS]
+    for at in range(0, len(value), PIECE_BITS):
+        last = len(value) - at <= PIECE_BITS + value.shape().signed
+        piece = value[at:] if last else value[at : at + PIECE_BITS]
         pieces.append((piece.as_signed() if last and value.shape().signed else piece, at))
         if last:
             break

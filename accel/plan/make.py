@@ -43,7 +43,8 @@ def make(
     """Return the plan of an integer network on a part.
 
     With ``fps`` it takes the fewest resources that reach the rate; with ``budget`` it is the fastest within it; with
-    both the cheapest that does both; with neither the fastest within `BALANCE` of the part.
+    both the cheapest that does both; with neither the fastest within `BALANCE` of the part, or what its smallest folds
+    take where that is more.
 
     Parameters
     ----------
@@ -88,6 +89,8 @@ def make(
         network.name, found, part, _limits(part, fps, budget), _fixed(found, folds or {}), clock, bits, state,
         pack
     )  # fmt: skip
+    if fps is None and budget is None:
+        planner.make_room()
     cycles = None if fps is None else int(clock / fps)
     return planner.plan(cycles)
 
@@ -126,6 +129,12 @@ class _Planner:
     significand_bits: int
     state: State
     pack: bool
+
+    def make_room(self) -> None:
+        """Raise limits that the smallest folds exceed to what those take, where the part has it."""
+        use = self._smallest(self.part)
+        if use.within({name: getattr(self.part, name) for name in self.limits}):
+            self.limits = {name: max(most, getattr(use, name)) for name, most in self.limits.items()}
 
     def plan(self, cycles: int | None) -> Plan:
         """Return the plan for an interval of at most ``cycles``, or the fastest."""
@@ -246,8 +255,7 @@ class _Planner:
         )
 
     def _why_not(self) -> str:
-        smallest = Search(self.region, self.part, {}, self.fixed, self.pack).smallest()
-        use = self._use(place(self.region, {n: Choice(f) for n, f in smallest.items()}, {}))
+        use = self._smallest(self.part)
         over = {name: (getattr(use, name), most) for name, most in self.limits.items() if getattr(use, name) > most}
         needs = ", ".join(f"{n:,} {name} where {most:,} may be used" for name, (n, most) in over.items())
         needs = needs or f"more than {_listed(self.limits)}"
@@ -256,10 +264,13 @@ class _Planner:
         return f"network {shown(self.network)} with its smallest folds needs {needs} on {self.part.name}; {option}"
 
     def _fits_part(self, part: Target) -> bool:
-        smallest = Search(self.region, part, {}, self.fixed, self.pack).smallest()
-        design = place(self.region, {n: Choice(f) for n, f in smallest.items()}, {})
-        use = sum_of(estimate(k.spec, part) for k in design.kernels)
-        return use.within({"dsp": part.dsp, "bram": part.bram, "lut": part.lut})
+        return self._smallest(part).within({"dsp": part.dsp, "bram": part.bram, "lut": part.lut})
+
+    def _smallest(self, part: Target) -> Resources:
+        """Return what the smallest folds take of a part."""
+        folds = Search(self.region, part, {}, self.fixed, self.pack).smallest()
+        design = place(self.region, {name: Choice(fold) for name, fold in folds.items()}, {})
+        return sum_of(estimate(kernel.spec, part) for kernel in design.kernels)
 
 
 def _attempts(least: int, cycles: int | None) -> list[int]:

@@ -29,8 +29,8 @@ def check(network: Network, part: Target) -> None:
     larger = [t.name for t in targets.registry().values() if needed <= t.constant_bits]
     raise CapacityError(
         f"network {shown(network.name)} has {si(needed, 'bit')} of weights, and {part.name} holds "
-        f"{si(part.bram * part.bram_bits, 'bit')} in block RAM and {si(part.lut << part.lut_inputs, 'bit')} in look-up "
-        f"tables; {' or '.join(larger) + ' could hold them' if larger else 'no listed part holds them'}"
+        f"{si(part.bram * part.bram_bits, 'bit')} in block RAM and {si(part.lut << part.fabric.inputs, 'bit')} in "
+        f"look-up tables; {' or '.join(larger) + ' could hold them' if larger else 'no listed part holds them'}"
     )
 
 

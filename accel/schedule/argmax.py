@@ -15,10 +15,11 @@ from accel.fixedpoint import Ints, Quantization
 from accel.layers.arg_max import ArgMax as ArgMaxLayer
 from accel.layers.base import Layer, Shape
 from accel.layers.window import Window
-from accel.schedule import pipeline
+from accel.schedule import logic, pipeline
 from accel.schedule.base import FoldSpace, Memory, Stream
 from accel.schedule.conv2d import Taps
 from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.logic import Logic
 from accel.schedule.sliding import Sliding, SlidingKernel
 
 
@@ -179,14 +180,24 @@ class ArgMax(SlidingKernel):
         return {}
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
-        selected = 0 if self.taps.fixed_channels is not None else self.in_lanes - 1
+    def blocks(self) -> Mapping[str, Logic]:
+        simd, index = self.fold.simd, self.output.bits
+        ways = 1 if self.taps.fixed_channels is not None else self.in_lanes
+        candidate = self.element_bits + index
+        compared = Logic(adder=self.element_bits, muxes=((candidate, 2),))
+        found = Logic(adder=index, gate=index, register=candidate + index)
+        for _ in range(simd):
+            found += compared
         return {
-            "select": (self.fold.simd * selected, self.element_bits),
-            "address": (len(self.taps.groups), self.capacity.bit_length()),
-            "tree": (self.fold.simd - 1, self.element_bits + self.output.bits),
-            "compare": (1, self.element_bits + self.output.bits),
-        }
+            "sequencer": logic.sequencer(self.schedule),
+            "queue": logic.queue(self.slots),
+            "buffer": logic.window_buffer(
+                self.in_lanes, self.element_bits, self.capacity, groups=len(self.taps.groups),
+                selected=[ways] * simd, masked=False, kernel=(1, 1), subtracts=False,
+            ),
+            "steps": logic.table(self.reduction_steps),
+            "comparison": found + Logic(register=candidate * (simd // 2)),
+        }  # fmt: skip
 
 
 def _geometry(layer: ArgMaxLayer, shape: Shape) -> tuple[int, int]:

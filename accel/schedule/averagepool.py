@@ -14,8 +14,10 @@ from accel.intervals import Interval, accumulator_interval
 from accel.layers.average_pool import AveragePool as AveragePoolLayer
 from accel.layers.base import Layer, Shape
 from accel.layers.window import as_image
+from accel.schedule import logic
 from accel.schedule.base import FoldSpace, rounding_of
 from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.logic import Logic
 from accel.schedule.pool import Pool2d
 
 
@@ -70,3 +72,9 @@ class AveragePool(Pool2d):
     def accumulator(self) -> Interval:
         low, high = self.input.centered_range
         return accumulator_interval(np.ones((1, self.taps), np.int64), None, low, high, partial=True)
+
+    @property
+    def _reduction(self) -> Logic:
+        pe, bits = self.fold.pe, self.accumulator.bits
+        accumulators = Logic(adder=pe * bits, gate=pe * bits, register=pe * bits)
+        return logic.tree(self.fold.simd, self.element_bits, pe) + accumulators

@@ -15,6 +15,8 @@ from accel.fixedpoint import Quantization, Requantize
 from accel.layers.base import Layer, Shape
 from accel.packing import Packing, products
 from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.logic import Logic
+from accel.schedule.memory import Memory
 
 Counts = NDArray[np.int64]
 
@@ -117,28 +119,6 @@ class Schedule:
         return max(self.total_steps, self.results, *self.beats)
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """A memory a kernel has: ``copies`` of ``depth`` words of ``bits``.
-
-    Attributes
-    ----------
-    name : str
-    depth, bits, copies : int
-    initialised : bool
-        It holds constants and is never written.
-    clocked : bool
-        It is read with a clock, as block RAM must be.
-    """
-
-    name: str
-    depth: int
-    bits: int
-    copies: int = 1
-    initialised: bool = False
-    clocked: bool = True
-
-
 def rounding_of(layer: Layer, kind: str) -> Requantize:
     """Return the requantisation that a kernel of ``kind`` needs of its layer.
 
@@ -195,8 +175,8 @@ class KernelSpec(ABC):
 
     @property
     @abstractmethod
-    def adders(self) -> Mapping[str, tuple[int, int]]:
-        """Adders, comparators and multiplexers by use, as (count, bits): what the estimate of its logic rests on."""
+    def blocks(self) -> Mapping[str, Logic]:
+        """Its logic by block, apart from multipliers and memories: what the estimate of look-up tables rests on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,13 @@ from accel.intervals import Interval, accumulator_interval
 from accel.layers.base import Layer, Shape
 from accel.layers.conv import Conv
 from accel.layers.window import Window, as_image
-from accel.schedule import pipeline
+from accel.schedule import logic, pipeline
 from accel.schedule.base import FoldSpace, Memory, Stream
-from accel.schedule.fold import Fold, Requantizer, requantizer_adders
+from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.lanes import by_beat
+from accel.schedule.logic import Logic, Table
 from accel.schedule.mac import MacKernel
+from accel.schedule.memory import rom_banks, table_memory
 from accel.schedule.sliding import Sliding, SlidingKernel
 
 
@@ -355,49 +357,68 @@ class Conv2d(SlidingKernel, MacKernel):
         }
 
     @property
-    def memories(self) -> tuple[Memory, ...]:
-        pe, simd = self.fold.pe, self.fold.simd
-        constants = self.bias_bits * bool(self.bias.any()) + self.multiplier_bits * (not self.uniform_multiplier)
-        return (
-            Memory("weights", len(self.weights), pe * simd * self.stored_weight_bits, initialised=True),
-            Memory("input", self.capacity, self.in_lanes * self.input_range.bits, copies=len(self.taps.groups)),
-            Memory("output", self.slots, pe * self.output.bits, clocked=False),
-            *((Memory("constants", self.tiles, pe * constants, initialised=True),) if constants else ()),
-        )
+    def element_bits(self) -> int:
+        """Width of an element in the buffer, zero point subtracted."""
+        return logic.bits_of(self.input_range.low, self.input_range.high)
 
     @property
-    def _tap_bits(self) -> int:
-        """Width of what a sequence of reads takes: offset, channel and, under padding, kernel row and column."""
-        taps = self.taps
-        tables = [] if taps.beats_per_step is not None else [taps.offset]
+    def memories(self) -> tuple[Memory, ...]:
+        pe, simd, form = self.fold.pe, self.fold.simd, self.requantizer
+        constants = self.bias_bits * bool(self.bias.any()) + self.multiplier_bits * (not self.uniform_multiplier)
+        return (
+            *rom_banks("weights", len(self.weights), pe * simd * self.stored_weight_bits),
+            Memory("input", self.capacity, self.in_lanes * self.element_bits, copies=len(self.taps.groups)),
+            Memory("output", self.slots, pe * self.output.bits, clocked=False),
+            *self._steps.memory("steps"),
+            *table_memory("constants", self.tiles * form.rounds(pe), form.units * constants),
+        )
+
+    @cached_property
+    def _steps(self) -> Table:
+        """The table of what the lanes read, step by step."""
+        taps, simd = self.taps, self.fold.simd
+        columns = {"offset": (taps.offset[:, 0] % self.capacity, len(taps.groups))}
         if taps.fixed_channels is None:
-            tables.append(taps.channel)
+            columns["channel"] = (taps.channel[:, 0], simd)
         if self.sliding.padded:
-            tables += [taps.row, taps.column]
-        return sum(int(table.max()).bit_length() for table in tables) * self.fold.simd
+            columns |= {"row": (taps.row[:, 0], simd), "column": (taps.column[:, 0], simd)}
+        return Table.of(columns)
 
     @property
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
         if self.requantizer.form != "dsp":
             return self.mac_multipliers
-        return {
-            **self.mac_multipliers, "requantize": (self.requantizer.units, self.total.bits, self.multiplier_bits),
-        }  # fmt: skip
+        factor = logic.factor_bits(self.requantize.multipliers)
+        return {**self.mac_multipliers, "requantize": (self.requantizer.units, self.total.bits, factor)}
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
-        pe, simd = self.fold.pe, self.fold.simd
-        selected = 0 if self.taps.fixed_channels is not None else self.in_lanes - 1
+    def _ways(self) -> list[int]:
+        """Of how many channels of a beat each element that is read is chosen."""
+        return [1 if self.taps.fixed_channels is not None else self.in_lanes] * self.fold.simd
+
+    @property
+    def blocks(self) -> Mapping[str, Logic]:
+        pe, simd, positions = self.fold.pe, self.fold.simd, self.sliding.positions
         return {
-            "zero point": (self.in_lanes, self.input_range.bits),
-            "select": (simd * selected, self.input_range.bits),
-            "mask": (simd if self.sliding.padded else 0, self.input_range.bits),
-            "address": (len(self.taps.groups), self.capacity.bit_length()),
-            "taps": (1, self._tap_bits),
-            "tree": (pe * (simd - 1), self.input_range.bits + self.weight_bits + 2),
-            "accumulate": (pe, self.accumulator.bits),
-            **requantizer_adders(self.requantizer, pe, self.total.bits, self.product_bits, self.output.bits),
-        }
+            "sequencer": logic.sequencer(self.schedule) + logic.table(positions),
+            "queue": logic.queue(self.slots),
+            "buffer": logic.window_buffer(
+                self.in_lanes, self.element_bits, self.capacity,
+                groups=len(self.taps.groups), selected=self._ways, masked=self.sliding.padded,
+                kernel=self.sliding.window.kernel, subtracts=self.input.zero_point != 0,
+            ),
+            "steps": self._steps.logic,
+            "weights": logic.deep_rom(len(self.weights), pe * simd * self.stored_weight_bits),
+            "macs": logic.macs(
+                pe, simd, self.input_range.bits + self.weight_bits, self.accumulator.bits,
+                signed=self.input_range.low < 0, packed=self.fold.packed,
+            ),
+            "requantizer": logic.requantizer(
+                self.requantizer, pe, [self.total.bits], self.requantize.multipliers, self.requantize.shift,
+                self.product_bits, self.output.bits,
+            ),
+            "constants": logic.table(self.tiles * self.requantizer.rounds(pe)),
+        }  # fmt: skip
 
 
 def is_depthwise(layer: Conv) -> bool:

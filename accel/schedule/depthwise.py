@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Self
@@ -79,6 +79,5 @@ class Depthwise(Conv2d):
         return Taps(self.sliding.tap(row, column) + tile[:, None], np.zeros_like(row), row, column)
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
-        masks = self.fold.pe * self.fold.simd if self.sliding.padded else 0
-        return {**super().adders, "mask": (masks, self.input_range.bits)}
+    def _ways(self) -> list[int]:
+        return [1] * (self.fold.pe * self.fold.simd)

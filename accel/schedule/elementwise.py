@@ -17,9 +17,10 @@ from accel.intervals import Interval
 from accel.layers.base import Layer, Shape
 from accel.layers.elementwise import Elementwise as ElementwiseLayer
 from accel.layers.window import Window, as_image
-from accel.schedule import pipeline
+from accel.schedule import logic, pipeline
 from accel.schedule.base import Counts, LayerKernel, Memory, Schedule, Stream
-from accel.schedule.fold import Fold, Requantizer, requantizer_adders
+from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.logic import Logic, Table
 from accel.schedule.sliding import Sliding
 
 
@@ -238,7 +239,7 @@ class Elementwise(LayerKernel):
     @property
     def memories(self) -> tuple[Memory, ...]:
         buffers = (
-            Memory(f"input{port}", self.capacity, lanes * self.centered(port).bits, copies=self.copies(port))
+            Memory(f"input{port}", self.capacity, lanes * self.element_bits(port), copies=self.copies(port))
             for port, lanes in enumerate(self.in_lanes)
         )
         return (*buffers, Memory("output", self._schedule.slots[0], self.fold.pe * self.output.bits, clocked=False))
@@ -248,22 +249,32 @@ class Elementwise(LayerKernel):
         if self.requantizer is None or self.requantizer.form == "serial":
             return {}
         count = self.requantizer.units * len(self.totals)
-        return {"requantize": (count, max(t.bits for t in self.totals), self.multiplier_bits)}
+        return {"requantize": (count, max(t.bits for t in self.totals), logic.factor_bits(self.constants[1]))}
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
+    def blocks(self) -> Mapping[str, Logic]:
         pe, ports = self.fold.pe, range(len(self.sources))
-        bits = max(self.centered(port).bits for port in ports)
-        use = {
-            "zero point": (sum(self.in_lanes), bits),
-            "address": (sum(self.copies(port) for port in ports), self.capacity.bit_length()),
-            "select": (pe * (sum(self.in_lanes) - len(self.in_lanes)), bits),
-        }
-        if self.requantizer is not None:
-            terms = len(self.totals)
-            total_bits = terms * max(t.bits for t in self.totals)
-            use |= requantizer_adders(self.requantizer, pe, total_bits, self.product_bits, self.output.bits)
-        return use
+        blocks = {"sequencer": logic.sequencer(self.schedule), "queue": logic.queue(self._schedule.slots[0])}
+        for port in ports:
+            channels = self.taps(port)[1]
+            blocks[f"buffer {port}"] = logic.window_buffer(
+                self.in_lanes[port], self.element_bits(port), self.capacity, groups=self.copies(port),
+                selected=[len(np.unique(lane)) for lane in channels.T], masked=False, kernel=(1, 1),
+                subtracts=self.requantize is not None and self.sources[port].zero_point != 0,
+            ) + Table.of({"offset": (self.taps(port)[0][:, 0], self.copies(port))}).logic  # fmt: skip
+        if self.requantize is not None and self.requantizer is not None:
+            blocks["requantizer"] = logic.requantizer(
+                self.requantizer, pe, [t.bits for t in self.totals], self.constants[1], self.requantize.shift,
+                self.product_bits, self.output.bits,
+            )  # fmt: skip
+        return blocks
+
+    def element_bits(self, port: int) -> int:
+        """Width of an element in the buffer of an input."""
+        if self.requantize is None:
+            return self.sources[port].bits
+        element = self.centered(port)
+        return logic.bits_of(min(element.low, 0), max(element.high, 0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from accel.errors import InputError
-from accel.schedule import pipeline
+from accel.schedule import logic, pipeline
 from accel.schedule.base import KernelSpec, Memory, Schedule, Stream
+from accel.schedule.logic import Logic
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,5 +76,10 @@ class Fifo(KernelSpec):
         return {}
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
-        return {"address": (2, self.depth.bit_length())}
+    def blocks(self) -> Mapping[str, Logic]:
+        width = self.stream.lanes * self.stream.bits
+        return {
+            "sequencer": logic.sequencer(self.schedule),
+            "buffer": logic.beat_buffer(width, self.depth),
+            "queue": logic.queue(self.schedule.slots[0]),
+        }

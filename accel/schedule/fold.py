@@ -117,18 +117,3 @@ class Requantizer:
     def dsp(cls, pe: int, period: int) -> Requantizer:
         """Return the DSP-built form with the fewest units that serve ``pe`` accumulators every ``period`` cycles."""
         return cls("dsp", -(-pe // period))
-
-
-def requantizer_adders(
-    requantizer: Requantizer, pe: int, total_bits: int, product_bits: int, output_bits: int
-) -> dict[str, tuple[int, int]]:
-    """Return the adders and multiplexers of an output multiplication, as `KernelSpec.adders` has them."""
-    units = requantizer.units
-    return {
-        "bias": (units, total_bits),
-        "capture": (pe if requantizer.rounds(pe) > 1 else 0, total_bits),
-        "requantize": (2 * units * requantizer.digit_bits, total_bits),
-        "product": (units, product_bits),
-        "round": (units, product_bits),
-        "saturate": (2 * units, output_bits + 2),
-    }

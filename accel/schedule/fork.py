@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from accel.errors import InputError
-from accel.schedule import pipeline
+from accel.schedule import logic, pipeline
 from accel.schedule.base import KernelSpec, Memory, Schedule, Stream
+from accel.schedule.logic import Logic
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,5 +83,11 @@ class Fork(KernelSpec):
         return {}
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
-        return {"address": (2 + 2 * self.ports, max(self.slots).bit_length())}
+    def blocks(self) -> Mapping[str, Logic]:
+        schedule = self.schedule
+        queues = {f"queue {i}": logic.queue(slots) for i, slots in enumerate(schedule.slots)}
+        return {
+            "sequencer": logic.sequencer(schedule),
+            "buffer": logic.beat_buffer(self.stream.lanes * self.stream.bits, schedule.capacity[0]),
+            **queues,
+        }

@@ -16,9 +16,10 @@ from accel.intervals import Interval
 from accel.layers.base import Layer, Shape
 from accel.layers.reduction import Mean
 from accel.layers.window import as_image
-from accel.schedule import pipeline
+from accel.schedule import logic, pipeline
 from accel.schedule.base import FoldSpace, LayerKernel, Memory, Schedule, Stream, rounding_of
-from accel.schedule.fold import Fold, Requantizer, requantizer_adders
+from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.logic import Logic
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,18 +192,24 @@ class GlobalAverage(LayerKernel):
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
         if self.requantizer.form == "serial":
             return {}
-        return {"requantize": (self.requantizer.units, self.accumulator.bits, self.multiplier_bits)}
+        bits = logic.factor_bits(self.requantize.multipliers)
+        return {"requantize": (self.requantizer.units, self.accumulator.bits, bits)}
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
+    def blocks(self) -> Mapping[str, Logic]:
         pe, bits = self.fold.pe, self.accumulator.bits
-        product = self.requantize.product_bits(self.accumulator.low, self.accumulator.high)
+        elements = pe * self.element.bits
         return {
-            "zero point": (pe, self.element.bits),
-            "address": (1, self.capacity.bit_length()),
-            "accumulate": (pe, bits),
-            **requantizer_adders(self.requantizer, pe, bits, product, self.output.bits),
-        }
+            "sequencer": logic.sequencer(self.schedule) + logic.table(self.pixels * self.tiles),
+            "queue": logic.queue(self._schedule.slots[0]),
+            "buffer": logic.beat_buffer(pe * self.input.bits, self.capacity),
+            "sums": Logic(adder=elements + pe * bits, gate=pe * bits, register=elements + pe * bits)
+            + logic.counter(self.tiles) + logic.counter(self.pixels),
+            "requantizer": logic.requantizer(
+                self.requantizer, pe, [bits], self.requantize.multipliers, self.requantize.shift,
+                self.requantize.product_bits(self.accumulator.low, self.accumulator.high), self.output.bits,
+            ),
+        }  # fmt: skip
 
 
 def _extent(layer: Layer, shape: Shape) -> tuple[int, int]:

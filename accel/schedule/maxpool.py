@@ -15,6 +15,7 @@ from accel.layers.max_pool import MaxPool as MaxPoolLayer
 from accel.layers.window import Window, as_image
 from accel.schedule.base import FoldSpace
 from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.logic import Logic
 from accel.schedule.pool import Pool2d
 
 
@@ -58,6 +59,12 @@ class MaxPool(Pool2d):
         if self.requantize is None:
             return Interval(self.input.low, self.input.high)
         return Interval(*self.input.centered_range)
+
+    @property
+    def _reduction(self) -> Logic:
+        bits = self.fold.pe * self.accumulator.bits
+        # A comparison on a carry chain, then a choice of two or, in the accumulator, of three.
+        return Logic(adder=self.fold.simd * bits, muxes=(((self.fold.simd - 1) * bits, 2), (bits, 3)), register=bits)
 
 
 def _window(layer: Layer, image: tuple[int, int, int]) -> Window:

@@ -15,9 +15,10 @@ from accel.errors import InputError
 from accel.fixedpoint import Ints, Quantization, Requantize
 from accel.intervals import Interval
 from accel.layers.window import Window
-from accel.schedule import pipeline
+from accel.schedule import logic, pipeline
 from accel.schedule.base import Memory, Stream
-from accel.schedule.fold import Fold, Requantizer, requantizer_adders
+from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.logic import Logic, Table
 from accel.schedule.sliding import Sliding, SlidingKernel
 
 
@@ -204,6 +205,7 @@ class Pool2d(SlidingKernel):
         return (
             Memory("input", self.capacity, self.lanes * self.element_bits, copies=self.fold.simd),
             Memory("output", self.slots, self.lanes * self.output.bits, clocked=False),
+            *self._steps.memory("steps"),
         )
 
     @property
@@ -213,14 +215,38 @@ class Pool2d(SlidingKernel):
         return {"requantize": (self.requantizer.units, self.accumulator.bits, self.multiplier_bits)}
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
-        bits = self.accumulator.bits
-        use = {
-            "mask": (self.fold.simd * self.lanes if self.sliding.padded else 0, self.element_bits),
-            "address": (self.fold.simd, self.capacity.bit_length()),
-            "tree": (self.lanes * (self.fold.simd - 1), bits),
-            "accumulate": (self.lanes, bits),
-        }
-        if self.requantizer is not None:
-            use |= requantizer_adders(self.requantizer, self.lanes, bits, self.product_bits, self.output.bits)
-        return use
+    def blocks(self) -> Mapping[str, Logic]:
+        pe, simd, bits = self.fold.pe, self.fold.simd, self.accumulator.bits
+        blocks = {
+            "sequencer": logic.sequencer(self.schedule) + logic.table(self.sliding.positions),
+            "queue": logic.queue(self.slots),
+            "buffer": logic.window_buffer(
+                pe, self.element_bits, self.capacity, groups=simd, selected=[1] * (pe * simd),
+                masked=self.sliding.padded or self.taps % simd > 0, kernel=self.window.kernel,
+                subtracts=self.requantize is not None and self.input.zero_point != 0,
+            ),
+            "steps": self._steps.logic,
+            "reduction": self._reduction,
+        }  # fmt: skip
+        if self.requantize is not None and self.requantizer is not None:
+            blocks["requantizer"] = logic.requantizer(
+                self.requantizer, pe, [bits], self.requantize.multipliers, self.requantize.shift, self.product_bits,
+                self.output.bits,
+            )  # fmt: skip
+        return blocks
+
+    @cached_property
+    def _steps(self) -> Table:
+        """The table of what the taps read, step by step, tile after tile."""
+        simd = self.fold.simd
+        offset = np.where(self.tap_counts, self.tap_offset, 0)[:, 0]
+        columns = {"offset": (np.concatenate([offset + tile for tile in range(self.tiles)]), simd)}
+        if self.sliding.padded:
+            rows, columns_read = (np.tile(tap[:, 0], self.tiles) for tap in (self.tap_row, self.tap_column))
+            columns |= {"row": (rows, simd), "column": (columns_read, simd)}
+        return Table.of(columns)
+
+    @property
+    @abstractmethod
+    def _reduction(self) -> Logic:
+        """What reduces the taps of every lane to one, and into its accumulator."""

@@ -17,10 +17,11 @@ from accel.layers.base import Layer, Shape
 from accel.layers.moves import Move
 from accel.layers.slice import Slice
 from accel.layers.transpose import Transpose
-from accel.schedule import pipeline
+from accel.schedule import logic, pipeline
 from accel.schedule.base import Counts, FoldSpace, LayerKernel, Memory, Schedule, Stream, least_capacity
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.lanes import by_beat
+from accel.schedule.logic import Logic
 
 _IMAGE_AXES = 3
 
@@ -230,10 +231,19 @@ class Rearrange(LayerKernel):
         return {}
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
+    def blocks(self) -> Mapping[str, Logic]:
+        pe, groups, address = self.fold.pe, len(self.groups), self.capacity.bit_length() - 1
+        flags = logic.delay(pe * (self.in_lanes - 1).bit_length(), pipeline.ADDRESS + pipeline.READ)
         return {
-            "address": (len(self.groups), self.capacity.bit_length()),
-            "select": (self.fold.pe * (self.in_lanes - 1), self.input.bits),
+            "sequencer": logic.sequencer(self.schedule) + logic.table(len(self.elements)),
+            "buffer": Logic(
+                adder=groups * address,
+                counter=address,
+                muxes=((pe * self.output.bits, self.in_lanes),),
+                register=address * (1 + 2 * groups) + groups * self.in_lanes * self.input.bits + pe * self.output.bits,
+            )
+            + flags,
+            "queue": logic.queue(self._schedule.slots[0]),
         }
 
 

@@ -13,9 +13,10 @@ from accel.errors import InputError, UnsupportedError
 from accel.fixedpoint import Quantization
 from accel.layers.base import Layer, Shape
 from accel.layers.slice import Slice
-from accel.schedule import pipeline
+from accel.schedule import logic, pipeline
 from accel.schedule.base import Counts, FoldSpace, LayerKernel, Memory, Schedule, Stream
 from accel.schedule.fold import Fold, Requantizer
+from accel.schedule.logic import Logic
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,5 +197,10 @@ class TimeSlice(LayerKernel):
         return {}
 
     @property
-    def adders(self) -> Mapping[str, tuple[int, int]]:
-        return {"address": (3, self.capacity.bit_length())}
+    def blocks(self) -> Mapping[str, Logic]:
+        address = self.capacity.bit_length() - 1
+        return {
+            "sequencer": logic.sequencer(self.schedule) + logic.table(self.positions),
+            "buffer": logic.beat_buffer(self.fold.pe * self.quantization.bits, self.capacity) + Logic(adder=address),
+            "queue": logic.queue(self._schedule.slots[0]),
+        }

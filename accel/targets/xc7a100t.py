@@ -1,6 +1,7 @@
 """AMD Artix-7 XC7A100T; block RAM counted in halves of 18 Kbit."""
 
-from accel.targets.base import LutRam, Target
+from accel.targets.base import Target
+from accel.targets.fabrics import LUT6, RAM64M, RAMB18, RAMB36
 
 TARGET = Target(
     name="xc7a100t",
@@ -8,16 +9,16 @@ TARGET = Target(
     part="xc7a100tcsg324-1",
     source="AMD DS180 7 series overview, table 4; memory shapes: UG473, table 1-12",
     lut=63_400,
-    lut_inputs=6,
     ff=126_800,
     dsp=240,
     dsp_a_bits=25,
     dsp_b_bits=18,
     dsp_least_product_bits=9,
+    dsp_signed_only=True,
     bram=270,
     bram_bits=18_432,
-    bram_shapes=((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16_384, 1)),
-    lut_ram=LutRam(64, 3, cost=8, lut=4),
+    memory_cells=(RAMB18, RAMB36, RAM64M),
+    fabric=LUT6,
     rom_bit_cost=1 / 64,
     clock_hz=100e6,
 )

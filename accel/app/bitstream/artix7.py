@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from accel.app.bitstream.base import Synthesis
+from accel.app.bitstream.base import SUMMANDS_APART, Synthesis
 
 FLOW = Synthesis(
     synthesis="synth_xilinx -family xc7 -flatten",
+    preparation=SUMMANDS_APART,
     netlist_cells={
         # Of the RAM cells each takes a slice's four look-up tables. An inverter is merged where it leads to.
         "lut": {"LUT": 1, "SRL": 1, "RAM32M": 4, "RAM64M": 4, "RAM64X1D": 2, "RAM128X1D": 4},

@@ -16,6 +16,20 @@ from accel.tools import WasmTool
 
 STATISTICS = "synthesis.json"
 """The file of Yosys's statistics, beside a netlist."""
+SUMMANDS_APART = "; ".join(
+    [
+        "proc; flatten; opt_expr; opt_clean",
+        "select -set products t:$mul %co1 w:* %i %co1:+$dff,$dffe[D] t:$dff t:$dffe %u %i %co1:+[Q] w:* %i",
+        "select -set sums @products %co1:+$add[A] t:$add %i @products %co1:+$add[B] t:$add %i %i",
+        "setattr -set keep 1 @sums %ci1 w:* %i @products %i",
+    ]
+)
+"""Keeps the registers of products that are summed with each other out of DSP blocks.
+
+Yosys 0.70's ice40_dsp, offered a register both as the output of one multiplier and as the addend of the next, takes it
+for both in one pass: the first product is lost, and its multiplier with it. The adder still goes into the second block.
+xilinx_dsp left 2 of a GRU's 24 multipliers, and leaves all with these registers out of its way.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

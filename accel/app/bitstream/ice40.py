@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from accel.app.bitstream.base import Family
+from accel.app.bitstream.base import SUMMANDS_APART, Family
 from accel.errors import UnsupportedError
 from accel.tools import ICEPACK, NEXTPNR_ICE40
 
@@ -18,23 +18,9 @@ def part_options(part: str) -> tuple[str, ...]:
     return (f"--{device.lower()}", "--package", package.lower())
 
 
-_SUMMANDS_APART = "; ".join(
-    [
-        "proc; flatten; opt_expr; opt_clean",
-        "select -set products t:$mul %co1 w:* %i %co1:+$dff,$dffe[D] t:$dff t:$dffe %u %i %co1:+[Q] w:* %i",
-        "select -set sums @products %co1:+$add[A] t:$add %i @products %co1:+$add[B] t:$add %i %i",
-        "setattr -set keep 1 @sums %ci1 w:* %i @products %i",
-    ]
-)
-"""Keeps the registers of products that are summed with each other out of SB_MAC16 cells.
-
-Yosys 0.70's ice40_dsp, offered a register both as the output of one multiplier and as the addend of the next, takes it
-for both in one pass: the first product is lost, and its multiplier with it. The adder still goes into the second cell.
-"""
-
 FLOW = Family(
     synthesis="synth_ice40 -dsp",
-    preparation=_SUMMANDS_APART,
+    preparation=SUMMANDS_APART,
     part_options=part_options,
     placer=NEXTPNR_ICE40,
     packer=ICEPACK,
