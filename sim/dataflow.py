@@ -176,7 +176,7 @@ class Dataflow(Machine):
                 "slots": max(schedule.slots),
             }
             if isinstance(spec, LayerKernel):
-                mapping |= {"pe": spec.fold.pe, "simd": spec.fold.simd}
+                mapping |= {"pe": spec.fold.pe, "simd": spec.fold.simd} | ({"packed": True} if spec.fold.packed else {})
             waiting: dict[str, int] = {}
             if stalls is not None:
                 waiting = {cause: int(n) for cause, n in zip(stepper.CAUSES, stalls[k], strict=True)}

@@ -89,6 +89,17 @@ def test_the_command_prints_one_line_and_folds_by_hand(tmp_path, capsys):
     assert manifest.read(out).kernels[0].fold["pe"] == 2
 
 
+def test_products_share_dsp_blocks_unless_the_command_says_no(tmp_path):
+    used = {}
+    for option in ("--pack", "--no-pack"):
+        out = tmp_path / option
+        assert run_cli("generate", "mlp", "--target", "xc7a35t", "--budget", "dsp=5", option, "-o", out) == 0
+        described = manifest.read(out)
+        used[option] = set().union(*(kernel.multipliers for kernel in described.kernels)), described.interval_cycles
+    assert "packed mac" in used["--pack"][0] - used["--no-pack"][0]
+    assert used["--pack"][1] < used["--no-pack"][1]
+
+
 @pytest.mark.parametrize(
     ("options", "kind", "message"),
     [

@@ -25,7 +25,11 @@ KERNEL_TENSORS, CELL_TENSORS, NETWORK_TENSORS = 12, 4, 2
 SEED = 1
 SPARE_CYCLES = 200
 KERNEL = "Conv window of the whole image, 1 lanes, 2x3 dsp"
-CELLS = ("LSTM integers, wide state, 1 lanes, 2x3 dsp", "GRU integers, reset before, 3 lanes, 2x3 dsp")
+CELLS = (
+    "LSTM integers, wide state, 1 lanes, 2x3 dsp",
+    "GRU integers, reset before, 3 lanes, 2x3 dsp",
+    "GRU integers, narrow gates, clipped, 3 lanes, 1x3 packed serial",
+)
 BLOCKS = {"MULT18X18D", "DP16KD", "TRELLIS_DPR16X4", "LUT4", "PFUMX", "L6MUX21", "CCU2C", "TRELLIS_FF"}
 
 

@@ -83,7 +83,7 @@ class KernelEntry(_Entry):
     buffer_beats : tuple of int
         Of each input port.
     multipliers : dict
-        Number of multipliers by use.
+        Number of multipliers by use; each of "packed mac" computes two products.
     memory_bits : int
     """
 
