@@ -156,7 +156,9 @@ def test_the_benchmark_has_enough_designs():
 
 @pytest.mark.synth
 @pytest.mark.skipif(tools.YOSYS.version is None, reason="needs Yosys: pip install 'accel-codesign[build]'")
-@pytest.mark.parametrize("name", resources.QUICK)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if "xc7" in name else []) for name in resources.QUICK]
+)
 def test_predictions_are_within_the_limits(name, tmp_path):
     (subject,) = (subject for subject in subjects() if str(subject).startswith(name))
     row = resources.measure(subject, tmp_path)
