@@ -14,6 +14,7 @@ import accel
 from accel import plan, shipped, stalls, stepper, targets
 from accel.errors import AccelError, CapacityError, InputError, ModelError, UnsupportedError
 from accel.fixedpoint import Quantization
+from accel.intervals import Interval
 from accel.layers.concat import Concat
 from accel.layers.conv import Conv
 from accel.layers.dense import Dense
@@ -25,6 +26,7 @@ from accel.layers.reshape import Reshape
 from accel.layers.softmax import Softmax
 from accel.layers.tanh import Tanh
 from accel.network import Builder
+from accel.packing import Packing
 from accel.plan.folds import PartialFold, least_parts
 from accel.plan.resources import estimate, memory_use, sum_of
 from accel.plan.sites import region
@@ -328,6 +330,20 @@ def test_a_budget_of_dsp_blocks_buys_twice_the_products():
     assert packed.interval_cycles < plain.interval_cycles
     few = plan.make(network, target="ecp5-25f", budget={"multipliers": 6})
     assert few.resources["multipliers"] <= 6
+
+
+@pytest.mark.parametrize(
+    ("target", "element", "weight", "products"),
+    [
+        ("ecp5-25f", (0, 255), (-15, 15), 2), ("ecp5-25f", (0, 255), (-16, 15), 1),
+        ("ecp5-25f", (-32, 31), (-31, 31), 2), ("gw2ar-18", (0, 63), (-31, 31), 2),
+        ("up5k", (0, 255), (-7, 7), 2), ("up5k", (0, 255), (-8, 7), 1), ("up5k", (-8, 7), (-7, 7), 1),
+        ("xc7a35t", (-255, 255), (-128, 127), 2), ("xc7a35t", (0, 255), (-256, 255), 1),
+    ],
+)  # fmt: skip
+def test_a_dsp_block_computes_as_many_products_as_its_ports_take(target, element, weight, products):
+    packing = Packing(Interval(*element), Interval(*weight))
+    assert targets.get(target).products_per_multiplier(packing) == products
 
 
 def test_wide_products_have_a_multiplier_each():
