@@ -17,16 +17,15 @@ from hdl.unit_memory import RowMemory, UnitMemory, Written, begins
 _PRODUCT = pipeline.MULTIPLY + pipeline.ADD + pipeline.ROUND + pipeline.SATURATE
 
 
-def states_of(
-    m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]
-) -> tuple[Written, Written | None]:
-    """Build the element-wise pipeline of a cell; return the hidden states and, between two phases, reset ones.
+def states_of(m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]) -> dict[str, Written]:
+    """Build the element-wise pipeline of a cell; return the states it writes, by name.
 
-    ``loaded`` are the initial states that come with every tensor, by name.
+    Hidden states ``h``; cell states ``c``, if they leave the kernel, in the cycle of their unit's hidden one; ``reset``
+    ones between two phases. ``loaded`` are the initial states that come with every tensor.
     """
     if spec.resets_states:
         return _resetting_gru(m, spec, gates, loaded)
-    return {"RNN": _rnn, "LSTM": _lstm, "GRU": _gru}[spec.layer.op](m, spec, gates, loaded), None
+    return {"RNN": _rnn, "LSTM": _lstm, "GRU": _gru}[spec.layer.op](m, spec, gates, loaded)
 
 
 def _rnn(m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]):
@@ -38,7 +37,7 @@ def _rnn(m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, W
     else:
         activated = curve_values(m, [curve], None, p, "activated")
     h = fitted(m, activated, form.fraction, spec.cell.hidden, "hidden")
-    return Written(h, delayed(m, gates.valid, sum(spec.cell_stages.values()), "unit_done"))
+    return {"h": Written(h, delayed(m, gates.valid, sum(spec.cell_stages.values()), "unit_done"))}
 
 
 def _lstm(m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]):
@@ -71,7 +70,12 @@ def _lstm(m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, 
         squashed = delayed(m, squashed, spec.cell_stages["peephole"], "squashed_delayed", flag=False)
         o = _seeing_output_gate(m, spec, gates, state, state_done)
     h = fitted(m, product(m, o, squashed, "left"), gate_form.fraction + leaving_form.fraction, cell.hidden, "hidden")
-    return Written(h, delayed(m, done, sum(spec.cell_stages.values()) - pipeline.CURVE, "unit_done"))
+    after = sum(spec.cell_stages.values()) - pipeline.CURVE
+    unit_done = delayed(m, done, after, "unit_done")
+    states = {"h": Written(h, unit_done)}
+    if "c" in spec.leaving:
+        states["c"] = Written(delayed(m, state, after - _PRODUCT, "state_leaving", flag=False), unit_done)
+    return states
 
 
 def _seeing_output_gate(m: Module, spec: Recurrent, gates: GatePipeline, state, state_done):
@@ -135,12 +139,12 @@ def _gru(m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, W
     h = fitted(m, *total(m, [fresh, old], "mixed"), cell.hidden, "hidden")
     unit_done = delayed(m, done, _PRODUCT, "unit_done")
     memory.write(Written(h, unit_done).or_loaded(loaded.get("h")))
-    return Written(h, unit_done)
+    return {"h": Written(h, unit_done)}
 
 
 def _resetting_gru(
     m: Module, spec: Recurrent, gates: GatePipeline, loaded: Mapping[str, Written]
-) -> tuple[Written, Written]:
+) -> dict[str, Written]:
     """Rows come gate by gate: reset gates, update gates, candidates, a unit a cycle where tiles have several."""
     cell = spec.cell
     gate_form, candidate_form = cell.activations
@@ -167,4 +171,4 @@ def _resetting_gru(
     h = fitted(m, *total(m, [fresh, old], "mixed"), cell.hidden, "hidden")
     unit_done = delayed(m, mixes, sum(spec.cell_stages.values()), "unit_done")
     hidden.write(Written(h, unit_done).or_loaded(loaded.get("h")))
-    return Written(h, unit_done), Written(reset, reset_done)
+    return {"h": Written(h, unit_done), "reset": Written(reset, reset_done)}

@@ -192,10 +192,10 @@ def some_inputs(layer, quantizations, samples=4, steps=5, seed=0):
 
 
 def loops(layer, arrays, quantizations):
-    """Every state of every sample, direction and step, and the last ones."""
+    """The hidden states of every sample, step and direction, the last states, and the last kind of state at every step."""
     n, steps = arrays[0].shape[:2]
     forms = [f for f in (layer.cell.hidden, layer.cell.state) if f is not None]
-    every = np.zeros((n, steps, layer.directions, layer.hidden_size), np.int64)
+    every, cells = (np.zeros((n, steps, layer.directions, layer.hidden_size), np.int64) for _ in range(2))
     last = [np.zeros((n, layer.directions, layer.hidden_size), np.int64) for _ in forms]
     for sample in range(n):
         for d in range(layer.directions):
@@ -210,10 +210,10 @@ def loops(layer, arrays, quantizations):
             backward = layer.direction == "reverse" or d == 1
             for t in reversed(range(steps)) if backward else range(steps):
                 states = cell.step(arrays[0][sample, t], states)
-                every[sample, t, d] = states[0]
+                every[sample, t, d], cells[sample, t, d] = states[0], states[-1]
             for k, state in enumerate(states):
                 last[k][sample, d] = state
-    return every, last
+    return every, last, cells
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -221,7 +221,7 @@ def test_integer_equals_its_definition(name):
     layer, more = CASES[name]
     integer = integer_layer(layer, formats(layer.op, **more))
     (x,) = some_inputs(layer, (X8,))
-    every, last = loops(integer, [x], (X8,))
+    every, last, _ = loops(integer, [x], (X8,))
     got = integer.integer([x], (X8,))
     np.testing.assert_array_equal(got[0], every)
     for state, want in zip(got[1:], last, strict=True):
@@ -256,12 +256,15 @@ EXAMPLES = [(op, e) for op in ("RNN", "LSTM", "GRU") for e in registry()[op].exa
 def test_the_examples_of_the_kernels_equal_their_definition(op, example):
     layer = example.layer
     arrays = example.inputs(3, seed=7)
-    every, last = loops(layer, arrays, example.quantizations)
-    form = layer.outputs[layer.output]
-    (got,) = layer.integer(arrays, example.quantizations)
-    want = [fit(real(v, layer.cell.hidden), form) for v in (every, last[0])[layer.output].flat]
-    np.testing.assert_array_equal(got, np.reshape(want, got.shape))
-    assert got.shape[1:] == layer.infer(example.shapes)[0]
+    every, last, cells = loops(layer, arrays, example.quantizations)
+    given = [((every, *last)[layer.output], layer.state_formats(layer.cell)[layer.output], layer.outputs[layer.output])]
+    if layer.with_cell:
+        given.append(((cells, last[1])[layer.output], layer.cell.state, layer.outputs[2]))
+    outputs = layer.integer(arrays, example.quantizations)
+    for got, shape, (values, held, form) in zip(outputs, layer.infer(example.shapes), given, strict=True):
+        want = [fit(real(v, held), form) for v in values.flat]
+        np.testing.assert_array_equal(got, np.reshape(want, got.shape))
+        assert got.shape[1:] == shape
 
 
 @pytest.mark.parametrize("bits", range(4, 9))
@@ -290,7 +293,7 @@ def test_states_enter_and_leave_in_formats_of_their_own(layer, coarse):
     outputs = (HIDDEN, WIDE, FixedPoint(8, 3))[: 1 + len(layer.states)]
     integer = integer_layer(layer, cell, quantizations, outputs)
     arrays = some_inputs(integer, quantizations)
-    every, last = loops(integer, arrays, quantizations)
+    every, last, _ = loops(integer, arrays, quantizations)
     got = integer.integer(arrays, quantizations)
     forms = integer.state_formats(cell)
     for value, want, form, out in zip(got, [every, *last], forms, outputs, strict=True):

@@ -74,7 +74,7 @@ def check_streams(network):
         if site.kernel is Rearrange:
             spec = Rearrange.of(site.node.layer, site.shapes, site.quantizations, site.output_quantization, [1])
             moved = travelling(site.inputs[0]).reshape(TENSORS, -1)[:, spec.source]
-            assert np.array_equal(moved, travelling(site.output))
+            assert np.array_equal(moved, travelling(site.outputs[0]))
     for name in network.outputs:
         assert np.array_equal(travelling(name), travelling(found.streams[name]))
     return found

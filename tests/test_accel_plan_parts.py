@@ -49,19 +49,24 @@ def network(cell, direction, outputs):
     made = replace(example.layer, output=None if len(outputs) > 1 else outputs[0])
     x = b.input("x", (STEPS, 3), UINT8)
     names = [f"y{i}" for i in range(1 + len(layer.states))] if made.output is None else ["y0"]
-    formats = [form.quantization for form in made.outputs] if made.output is None else example.output
+    formats = [form.quantization for form in made.outputs]
+    formats = formats if made.output is None else formats[made.output]
     b.add(made, x, name="cell", outputs=names, quantization=formats)
     b.output(*[f"y{i}" if len(outputs) > 1 else "y0" for i in outputs])
     return b.build()
 
 
-@pytest.mark.parametrize("outputs", [(0,), (1,), (0, 1)], ids=str)
+PARTS = [(cell, outputs) for cell in LAYERS for outputs in ((0,), (1,), (0, 1))]
+PARTS += [("LSTM", outputs) for outputs in ((2,), (0, 2), (1, 2), (0, 1, 2))]
+
+
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize(("cell", "outputs"), PARTS, ids=str)
 def test_parts_compute_the_same_integers(cell, direction, outputs):
     whole = network(cell, direction, outputs).with_significand_bits(16)
     parts = in_parts(whole)
     assert (parts is whole) == (direction == "forward" and len(outputs) == 1)
+    assert [node.layer.op for node in parts].count(cell) == (2 if direction == "bidirectional" else 1)
     x = np.random.default_rng(1).integers(0, 256, (6, STEPS, 3)).astype(np.uint8)
     want, got = reference.run(whole, x), reference.run(parts, x)
     assert list(want) == list(got)
@@ -78,7 +83,7 @@ def test_directions_whose_scales_differ_much_keep_their_multipliers():
     layer = network("LSTM", "bidirectional", (0,)).nodes[0].layer
     scales = layer.requantize.scales * np.repeat([1.0, 2.0**-5], len(layer.requantize.scales) // 2)
     layer = replace(layer, requantize=replace(layer.requantize, scales=scales))
-    parts = {part.name: part.layer for part in layer.parts([(STEPS, 3)])}
+    parts = {part.name: part.layer for part in layer.parts([(STEPS, 3)], [0])}
     for d, way in enumerate(("forward", "backward")):
         assert np.array_equal(parts[f"{way} cell 0"].multipliers[0], layer.multipliers[d])
 

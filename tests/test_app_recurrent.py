@@ -80,8 +80,8 @@ def states_in_and_out():
     s = Sketch(seed=7)
     y = cell(s, "GRU", s.input("x", 3, 1, 4), 4, 3, states=[s.input("h", 2, 1, 3)], direction="bidirectional")
     states = [s.input(name, 1, 1, 5) for name in ("hidden", "cell")]
-    z = cell(s, "LSTM", side_by_side(s, y), 6, 5, states=states)
-    return s.model(z, f"{y}_1", f"{z}_1")
+    z = cell(s, "LSTM", side_by_side(s, y), 6, 5, states=states, outputs=3)
+    return s.model(z, f"{y}_1", f"{z}_1", f"{z}_2")
 
 
 MODELS = (constant_states, states_in_and_out, two_layers_both_ways, between_convolutions, every_step)

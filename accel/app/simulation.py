@@ -195,7 +195,7 @@ def carried(design: Design, link: int) -> str:
     if design.kernels[kernel].layer:
         site = design.region.site(design.kernels[kernel].name)
         assert site is not None  # a layer's kernel is named after its node
-        return design.region.sites[site].output
+        return design.region.sites[site].outputs[port]
     return carried(design, next(i for i, other in enumerate(design.links) if other.target == (kernel, 0)))
 
 

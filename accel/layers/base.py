@@ -152,18 +152,20 @@ class Layer(ABC):
         """
         return self
 
-    def parts(self, shapes: Sequence[Shape]) -> tuple[Part, ...]:
+    def parts(self, shapes: Sequence[Shape], read: Sequence[int]) -> tuple[Part, ...]:
         """Return simpler layers that together compute what the integer form does, bit for bit; none if it is simple.
 
         Parameters
         ----------
         shapes : sequence of shapes
             One per input, per sample.
+        read : sequence of int
+            Which of the layer's outputs something reads.
 
         Returns
         -------
         tuple of Part
-            In execution order; the last ones write this layer's outputs, one each, in order.
+            In execution order; the last ones write those outputs, one each, in order.
 
         Raises
         ------
@@ -212,17 +214,19 @@ class Part:
     name : str
         Unique among the parts of a layer.
     layer : Layer
-        With one output.
     inputs : tuple of int or str
         What it reads: inputs of the whole layer by number, outputs of other parts by name.
     quantization : Quantization, optional
         Of its output; by default that of its first input.
+    further : tuple of (str, Quantization)
+        Names and quantisations of its outputs behind the first, which has the name of the part.
     """
 
     name: str
     layer: Layer
     inputs: tuple[int | str, ...]
     quantization: Quantization | None = None
+    further: tuple[tuple[str, Quantization], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

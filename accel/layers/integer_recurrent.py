@@ -67,6 +67,8 @@ class IntegerRecurrent(Recurrent):
     output : int, optional
         The one output it gives, counted as ONNX counts them; ``None`` for all: in a network whose other layers read
         one of them only.
+    with_cell : bool
+        Whether, in the integer form, the one output is followed by the cell states of the same steps.
     keeps_state : bool
         Whether, in the integer form, a sample begins with the last states of the sample before it.
     """
@@ -75,6 +77,7 @@ class IntegerRecurrent(Recurrent):
     outputs: tuple[FixedPoint, ...] = ()
     weight_bits: int = 8
     output: int | None = None
+    with_cell: bool = False
     keeps_state: bool = False
 
     @property
@@ -91,20 +94,26 @@ class IntegerRecurrent(Recurrent):
         return replace(self, keeps_state=True)
 
     def infer(self, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
-        return self._given(super().infer(shapes))
+        every = super().infer(shapes)
+        return self._given(every, every[0])
 
     def work(self, shapes: Sequence[Shape]) -> tuple[Work, ...]:
         works = super().work(shapes)
         return works if not self.output else tuple(replace(work, ofmap=self.hidden_size) for work in works)
 
     def forward(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
-        return self._given(super().forward(inputs))
+        every = super().forward(inputs)
+        return self._given(every, every[0])
 
-    def _given(self, every: tuple[_T, ...]) -> tuple[_T, ...]:
-        return every if self.output is None else (every[self.output],)
+    def _given(self, every: tuple[_T, ...], cells: _T) -> tuple[_T, ...]:
+        """Return what the layer gives of ``every`` output and of the last state of every step, ``cells``."""
+        if self.output is None:
+            return every
+        beside = (every[-1] if self.output else cells,) if self.with_cell else ()
+        return (every[self.output], *beside)
 
-    def parts(self, shapes: Sequence[Shape]) -> tuple[Part, ...]:
-        return parts_of(self, shapes)
+    def parts(self, shapes: Sequence[Shape], read: Sequence[int]) -> tuple[Part, ...]:
+        return parts_of(self, shapes, read)
 
     def quantized(
         self,
@@ -267,28 +276,38 @@ class IntegerRecurrent(Recurrent):
             runs: list[list[Ints]] = []
             for sample in x[:, None]:
                 runs.append(self._run(sample, states))
-                states = runs[-1][1:]
+                states = runs[-1][1:-1]
             found = [np.concatenate(arrays) for arrays in zip(*runs, strict=True)]
         else:
             found = self._run(x, states)
-        fitted = zip(found, formats, self.outputs, strict=True)
-        return self._given(tuple(output.fit(value, form.fraction) for value, form, output in fitted))
+        fitted = [
+            output.fit(value, form.fraction)
+            for value, form, output in zip(
+                found, (*formats, formats[-1]), (*self.outputs, self.outputs[-1]), strict=True
+            )
+        ]
+        return self._given(tuple(fitted[:-1]), fitted[-1])
 
     def _run(self, x: Ints, states: Sequence[Ints]) -> list[Ints]:
-        """Return the hidden states of every step and the last states of sequences ``x``, zero point subtracted."""
+        """Return what comes of sequences ``x``, zero point subtracted, in the formats of the states.
+
+        The hidden state of every step, the last of every state, and the last one of the states at every step.
+        """
         assert self.weight is not None
         n, steps = x.shape[:2]
         every = np.empty((n, steps, self.directions, self.hidden_size), np.int64)
+        cells = np.empty_like(every) if self.with_cell else every
         last = [np.empty((n, self.directions, self.hidden_size), np.int64) for _ in states]
         for d, step in enumerate(DIRECTIONS[self.direction]):
             driven = exact_matmul(x, self.weight[d].T) * self.multipliers[d, 0] + self.addends[d, 0]
             now = [state[:, d] for state in states]
             for t in range(steps)[::step]:
                 now = self.integer_step(d, driven[:, t], now)
+                cells[:, t, d] = now[-1]
                 every[:, t, d] = now[0]
             for state, value in zip(last, now, strict=True):
                 state[:, d] = value
-        return [every, *last]
+        return [every, *last, cells]
 
     @abstractmethod
     def integer_step(self, d: int, driven: Ints, states: list[Ints]) -> list[Ints]:

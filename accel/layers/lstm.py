@@ -149,5 +149,8 @@ class LSTM(IntegerRecurrent):
                 "integers, state kept", replace(seeing, has_initial=True, keeps_state=True), 3, peeping, output=1
             ),
             recurrent_example("integers, states given", seeing, 2, peeping, given=(HIDDEN, FixedPoint(16, 13))),
+            recurrent_example("integers, cell states", replace(seeing, with_cell=True), 3, peeping),
+            recurrent_example("integers, last cell states", replace(seeing, with_cell=True), 3, peeping, output=1),
+            recurrent_example("integers, last cell state only", cls(input_size=2, hidden_size=3), 2, wide, output=2),
             recurrent_example("integers, ReLU", rectifying, 3, replace(narrow, activations=(GATE, STATE, GATE))),
         )

@@ -20,19 +20,21 @@ from accel.layers.slice import Slice
 if TYPE_CHECKING:
     from accel.layers.integer_recurrent import IntegerRecurrent
 
-_SEQUENCE, _LAST = 0, 1
-"""Outputs as ONNX counts them: every hidden state, the last one; then the last of the other states."""
+_SEQUENCE, _LAST, _CELL = 0, 1, 2
+"""Outputs as ONNX counts them: every hidden state, the last one, the last cell state."""
 
 
-def parts_of(layer: IntegerRecurrent, shapes: Sequence[Shape]) -> tuple[Part, ...]:
+def parts_of(layer: IntegerRecurrent, shapes: Sequence[Shape], read: Sequence[int]) -> tuple[Part, ...]:
     """Return the parts of an integer recurrent layer; none if it has one direction, forward, and one output."""
     simple = layer.direction == "forward" and layer.output is not None
     if layer.cell is None or simple:
         return ()
     (steps, features), size = shapes[0], layer.hidden_size
-    outputs = range(1 + len(layer.states)) if layer.output is None else (layer.output,)
-    if layer.output is None and layer.outputs[_SEQUENCE] != layer.outputs[_LAST]:
+    outputs = tuple(read) if layer.output is None else (layer.output,)
+    if {_SEQUENCE, _LAST}.issubset(outputs) and layer.outputs[_SEQUENCE] != layer.outputs[_LAST]:
         raise UnsupportedError(f"{layer.op} has parts only where the sequence and the last state have one format")
+    given = _SEQUENCE if _SEQUENCE in outputs else outputs[0]  # by a cell; what else there is are its last steps
+    beside = _CELL in outputs and given != _CELL
     parts: list[Part] = []
     for d, step in enumerate(DIRECTIONS[layer.direction]):
         way = "forward" if step > 0 else "backward"
@@ -45,25 +47,27 @@ def parts_of(layer: IntegerRecurrent, shapes: Sequence[Shape]) -> tuple[Part, ..
             own = Slice(start=(d, 0), count=(1, size), step=(1, 1))
             parts += [Part(f"{way} initial {i}", own, (i,)) for i in range(1, len(shapes))]
             states = [f"{way} initial {i}" for i in range(1, len(shapes))]
+        cell, cells = f"{way} cell {given}", f"{way} cell {_CELL}"
+        further = ((cells, layer.outputs[_CELL].quantization),) if beside else ()
+        one = replace(_one(layer, d), output=given, with_cell=beside)
+        parts.append(Part(cell, one, (source, *states), layer.outputs[given].quantization, further))
         for output in outputs:
-            name = f"{way} {output}"
-            if output == _LAST and _SEQUENCE in outputs:
-                last = Slice(start=(steps - 1, 0), count=(1, size), step=(1, 1))
-                parts += [
-                    Part(f"{way} last", last, (f"{way} states",)),
-                    Part(name, Reshape(shape=(size,)), (f"{way} last",)),
-                ]
+            written, what = (cells, "cell ") if output == _CELL else (cell, "")
+            if given != _SEQUENCE:
+                parts.append(Part(f"{way} {output}", Reshape(shape=(size,)), (written,)))
                 continue
-            cell = Part(
-                f"{way} cell {output}", _one(layer, d, output), (source, *states), layer.outputs[output].quantization
-            )
-            if output != _SEQUENCE:
-                parts += [cell, Part(name, Reshape(shape=(size,)), (cell.name,))]
+            if output != _LAST:
+                parts.append(Part(f"{way} {what}states", Reshape(shape=(steps, size)), (written,)))
+            if output == _SEQUENCE:
+                # Its own way round in time, which forwards is the way of the layer's output.
+                turned = _backwards(steps, size) if step < 0 else Reshape(shape=(steps, size))
+                parts.append(Part(f"{way} {output}", turned, (f"{way} states",)))
                 continue
-            parts += [cell, Part(f"{way} states", Reshape(shape=(steps, size)), (cell.name,))]
-            # Its own way round in time, which forwards is the way of the layer's output.
-            turned = _backwards(steps, size) if step < 0 else Reshape(shape=(steps, size))
-            parts.append(Part(name, turned, (f"{way} states",)))
+            last = Slice(start=(steps - 1, 0), count=(1, size), step=(1, 1))
+            parts += [
+                Part(f"{way} {what}last", last, (f"{way} {what}states",)),
+                Part(f"{way} {output}", Reshape(shape=(size,)), (f"{way} {what}last",)),
+            ]
     ways = ["forward" if step > 0 else "backward" for step in DIRECTIONS[layer.direction]]
     for output in outputs if len(ways) > 1 else ():
         sides = Concat(axis=1 if output == _SEQUENCE else 0)
@@ -80,8 +84,8 @@ def _backwards(steps: int, size: int) -> Slice:
     return Slice(start=(steps - 1, 0), count=(steps, size), step=(-1, 1))
 
 
-def _one(layer: IntegerRecurrent, d: int, output: int) -> IntegerRecurrent:
-    """Return a direction of a layer as a layer of its own, forwards in time, with one output."""
+def _one(layer: IntegerRecurrent, d: int) -> IntegerRecurrent:
+    """Return a direction of a layer as a layer of its own, forwards in time."""
     assert layer.requantize is not None
     rows = len(layer.requantize.scales) // layer.directions
     functions = len(layer.default_activations)
@@ -89,7 +93,6 @@ def _one(layer: IntegerRecurrent, d: int, output: int) -> IntegerRecurrent:
     return replace(
         layer,
         direction="forward",
-        output=output,
         activations=layer.activations[d * functions : (d + 1) * functions],
         requantize=layer.requantize.part(slice(d * rows, (d + 1) * rows)),
         **{name: array[d : d + 1] for name, array in arrays.items()},

@@ -178,7 +178,8 @@ def place(
         done.kernels.append(Placed(site.node.name, spec, True))
         kernel = len(done.kernels) - 1
         done.links += [Link(entry, (kernel, port)) for port, entry in enumerate(entries)]
-        publish(site.output, (kernel, 0), spec.outputs[0])
+        for port, name in enumerate(site.outputs):
+            publish(name, (kernel, port), spec.outputs[port])
     done.links += [Link(sources[-1, port], (TOP, port)) for port in range(len(region.outputs))]
     return Design(region, tuple(done.kernels), tuple(done.links), Queues(forks, queues.fifos))
 

@@ -199,14 +199,14 @@ class Search:
                 menus.append(options)
                 # A kernel without a choice of its own, and any in the first round, says at once what its reader gets.
                 if not picked or menu.space.pe is not None:
-                    lanes[site.output] = options[0].fold.pe
+                    lanes |= dict.fromkeys(site.outputs, options[0].fold.pe)
             best = self._merge(menus)
             if best is None:
                 return None
             settled = [o.fold for o in picked] == [o.fold for o in best]
             picked = best
             for site, option in zip(self.region.sites, picked, strict=True):
-                lanes[site.output] = option.fold.pe
+                lanes |= dict.fromkeys(site.outputs, option.fold.pe)
             if settled:
                 break
         return {site.node.name: o.fold for site, o in zip(self.region.sites, picked, strict=True)}

@@ -20,7 +20,8 @@ def in_parts(network: Network) -> Network:
     UnsupportedError
         If a layer has no parts that do what it does.
     """
-    done = _Parts(dict(network.tensors), {node.name for node in network})
+    read = {name for node in network for name in node.inputs} | set(network.outputs)
+    done = _Parts(dict(network.tensors), {node.name for node in network}, read)
     for node in network:
         done.add(node)
     if not done.made:
@@ -42,30 +43,36 @@ def in_parts(network: Network) -> Network:
 class _Parts:
     tensors: dict[str, Tensor]
     names: set[str]
+    read: set[str]
     nodes: list[Node] = field(default_factory=list[Node])
     made: set[str] = field(default_factory=set[str])
 
     def add(self, node: Node) -> None:
         """Append a node, or its parts."""
+        read = [i for i, name in enumerate(node.outputs) if name in self.read]
         try:
-            parts = node.layer.parts([self.tensors[name].shape for name in node.inputs])
+            parts = node.layer.parts([self.tensors[name].shape for name in node.inputs], read) if read else ()
         except UnsupportedError as error:
             raise UnsupportedError(f"node {shown(node.name)}: {error}", op=node.layer.op) from None
         if not parts:
             self.nodes.append(node)
             return
-        outputs = {part.name: name for part, name in zip(parts[-len(node.outputs) :], node.outputs, strict=True)}
+        outputs = {part.name: node.outputs[i] for part, i in zip(parts[-len(read) :], read, strict=True)}
         written: dict[str, str] = {}
         for part in parts:
             inputs = tuple(node.inputs[i] if isinstance(i, int) else written[i] for i in part.inputs)
             name = self._unique(f"{node.name} {part.name}")
             self.made.add(name)
-            written[part.name] = output = outputs.get(part.name, name)
-            if part.name not in outputs:
-                (shape,) = part.layer.infer([self.tensors[i].shape for i in inputs])
-                quantization = part.quantization or self.tensors[inputs[0]].quantization
-                self.tensors[output] = Tensor(output, shape, quantization)
-            self.add(Node(name, part.layer, inputs, (output,)))
+            written[part.name] = outputs.get(part.name, name)
+            written |= {more: self._unique(f"{node.name} {more}") for more, _ in part.further}
+            made = [(part.name, part.quantization or self.tensors[inputs[0]].quantization), *part.further]
+            shapes = part.layer.infer([self.tensors[i].shape for i in inputs])
+            for (output, quantization), shape in zip(made, shapes, strict=True):
+                if output not in outputs:
+                    self.tensors[written[output]] = Tensor(written[output], shape, quantization)
+            names = tuple(written[output] for output, _ in made)
+            self.read.update(names)
+            self.add(Node(name, part.layer, inputs, names))
 
     def _unique(self, name: str) -> str:
         while name in self.names or name in self.tensors:

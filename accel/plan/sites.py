@@ -38,9 +38,10 @@ class Site:
     shapes : tuple of shapes
         What those streams carry, as `LayerKernel.of` takes it.
     quantizations : tuple of Quantization
-    output : str
-        The stream it writes.
+    outputs : tuple of str
+        The streams it writes.
     output_quantization : Quantization
+        Of the first.
     """
 
     node: Node
@@ -48,7 +49,7 @@ class Site:
     inputs: tuple[str, ...]
     shapes: tuple[Shape, ...]
     quantizations: tuple[Quantization, ...]
-    output: str
+    outputs: tuple[str, ...]
     output_quantization: Quantization
 
 
@@ -95,7 +96,9 @@ class Region:
     @cached_property
     def writers(self) -> Mapping[str, int]:
         """The site that writes each stream; -1 for those that the host writes."""
-        return {name: -1 for name in self.inputs} | {site.output: i for i, site in enumerate(self.sites)}
+        return {name: -1 for name in self.inputs} | {
+            name: i for i, site in enumerate(self.sites) for name in site.outputs
+        }
 
     def site(self, name: str) -> int | None:
         """Return the index of the site of a node, or ``None``."""
@@ -215,15 +218,15 @@ class _Streams:
             self.sequences |= {target} if source in self.sequences else set()
 
     def write(self, site: Site) -> None:
-        """Add the stream that a site writes; what it reads flattened, and writes alike, travels alike."""
-        (name,) = site.node.outputs
-        shape = site.kernel.stream_shape(site.node.layer, self.network.tensors[name].shape, site.shapes)
-        self.add(name, shape)
-        for source, stream, given in zip(site.node.inputs, site.inputs, site.shapes, strict=True):
-            if self._is_flat(name) and given == shape:
-                self.shapes[name] = self.shapes[stream]
-                if source in self.sequences:
-                    self.sequences.add(name)
+        """Add the streams that a site writes; what it reads flattened, and writes alike, travels alike."""
+        for name in site.node.outputs:
+            shape = site.kernel.stream_shape(site.node.layer, self.network.tensors[name].shape, site.shapes)
+            self.add(name, shape)
+            for source, stream, given in zip(site.node.inputs, site.inputs, site.shapes, strict=True):
+                if self._is_flat(name) and given == shape:
+                    self.shapes[name] = self.shapes[stream]
+                    if source in self.sequences:
+                        self.sequences.add(name)
 
     def _is_flat(self, name: str) -> bool:
         return len(self.network.tensors[name].shape) == 1
@@ -300,8 +303,6 @@ class _Streams:
 
 
 def _site(network: Network, node: Node, streams: _Streams) -> Site:
-    if len(node.outputs) != 1:
-        raise UnsupportedError(f"kernels write one tensor; node {shown(node.name)} writes {len(node.outputs)}")
     kernel = kernel_of(node)
     found: list[Quantization] = []
     for tensor in (*node.inputs, *node.outputs):
@@ -319,7 +320,7 @@ def _site(network: Network, node: Node, streams: _Streams) -> Site:
         kernel,
         tuple(streams.of_tensor[t] for t in node.inputs),
         shapes,
-        tuple(found[:-1]),
-        node.outputs[0],
-        found[-1],
+        tuple(found[: len(node.inputs)]),
+        node.outputs,
+        found[len(node.inputs)],
     )

@@ -141,8 +141,8 @@ class Recurrent(RowKernel):
         assert isinstance(layer, IntegerRecurrent)
         if layer.direction != "forward":
             return f"direction forward, not {layer.direction}"
-        if layer.output not in (0, 1):
-            return "one output, the sequence of hidden states or the last one"
+        if layer.output is None:
+            return "the states of every step, or the last ones"
         return None
 
     @classmethod
@@ -286,8 +286,17 @@ class Recurrent(RowKernel):
 
     @property
     def is_last_only(self) -> bool:
-        """Whether only the last hidden state leaves."""
-        return self.layer.output == 1
+        """Whether only the last states leave."""
+        return self.layer.output != 0
+
+    @property
+    def leaving(self) -> Mapping[str, FixedPoint]:
+        """The states that leave, an output each, and their formats there."""
+        forms = self.layer.outputs
+        if self.layer.output == 2:
+            return {"c": forms[2]}
+        hidden = {"h": forms[self.layer.output or 0]}
+        return {**hidden, "c": forms[2]} if self.layer.with_cell else hidden
 
     @cached_property
     def sliding(self) -> Sliding:
@@ -301,11 +310,6 @@ class Recurrent(RowKernel):
         return Taps(element // self.in_lanes, element % self.in_lanes, element * 0, element // self.layer.input_size)
 
     @property
-    def output(self) -> FixedPoint:
-        """The format of what leaves."""
-        return self.layer.outputs[self.layer.output or 0]
-
-    @property
     def inputs(self) -> tuple[Stream, ...]:
         x = Stream(self.time_steps, self.layer.input_size, self.in_lanes, self.input.bits, self.input.signed)
         states = zip(self.given, self.given_lanes, strict=True)
@@ -314,7 +318,7 @@ class Recurrent(RowKernel):
     @property
     def outputs(self) -> tuple[Stream, ...]:
         pixels = 1 if self.is_last_only else self.time_steps
-        return (Stream(pixels, self.units, self.fold.pe, self.output.bits, self.output.signed),)
+        return tuple(Stream(pixels, self.units, self.fold.pe, form.bits, form.signed) for form in self.leaving.values())
 
     @property
     def stages(self) -> Mapping[str, int]:
@@ -407,7 +411,7 @@ class Recurrent(RowKernel):
             after=np.zeros(len(at.time), np.int64),
             beats=(self.sliding.beats, *states),
             capacity=(self.capacity, *map(pipeline.power_of_two, states)),
-            slots=(self.slots,),
+            slots=(self.slots,) * len(self.leaving),
             latency=self.latency,
             release=pipeline.RELEASE,
         )
@@ -437,7 +441,7 @@ class Recurrent(RowKernel):
             Memory("hidden state", 2 * self.state_steps, cell.hidden.bits, copies=simd),
             *table_memory("constants", len(self.row_units), constants),
             *table_memory("phase", self.tile_steps, _PHASE_FLAGS),
-            Memory("output", self.slots, self.fold.pe * self.output.bits, clocked=False),
+            *(Memory("output", self.slots, self.fold.pe * form.bits, clocked=False) for form in self.leaving.values()),
             *(Memory(f"table {i}", n << cell.index_bits, word, initialised=True) for i, n in enumerate(self.tables)),
             *state,
             *updates,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal
 from amaranth.lib import wiring
@@ -47,8 +49,13 @@ class Recurrent(Kernel):
         if len(spec.phases) > 1:
             own["moves_on"] = (at.phase == len(spec.phases) - 1).astype(np.int64)
         m.submodules.sequencer = sequencer = Sequencer(spec.schedule, columns | own)
-        m.submodules.queue = queue = OutputQueue(self.output_0.p.shape(), spec.slots)
-        wiring.connect(m, queue.output, wiring.flipped(self.output_0))
+        queues = []
+        for port in range(len(spec.outputs)):
+            output = getattr(self, f"output_{port}")
+            queue = OutputQueue(output.p.shape(), spec.slots)
+            m.submodules[f"queue_{port}" if port else "queue"] = queue
+            wiring.connect(m, queue.output, wiring.flipped(output))
+            queues.append(queue)
         works, leaves = Signal(), Signal()
         idle = sequencer.position.waits
         if spec.given:
@@ -56,7 +63,7 @@ class Recurrent(Kernel):
         m.d.comb += [
             self.input_0.ready.eq(sequencer.ready[0]),
             sequencer.moved[0].eq(self.input_0.valid & self.input_0.ready),
-            sequencer.sent[0].eq(queue.sent),
+            *(sequencer.sent[port].eq(queue.sent) for port, queue in enumerate(queues)),
             works.eq(sequencer.issue & ~idle),
             leaves.eq(works & sequencer.last),
         ]
@@ -102,9 +109,9 @@ class Recurrent(Kernel):
             gates.load_inputs.eq(delayed(m, works & word.ends_input, summed, "summed_inputs")),
             gates.load.eq(delayed(m, works & word.ends_tile, summed, "summed")),
         ]
-        hidden, reset = states_of(m, spec, gates, loaded)
-        write_state(hidden.or_loaded(loaded.get("h")), reset)
-        self._offer(m, *hidden, queue)
+        written = states_of(m, spec, gates, loaded)
+        write_state(written["h"].or_loaded(loaded.get("h")), written.get("reset"))
+        self._offer(m, written, queues)
         return m
 
     def _buffer(self, m: Module) -> WindowBuffer:
@@ -233,19 +240,25 @@ class Recurrent(Kernel):
         m.d.comb += memory.address.eq(delayed(m, step, wait, "weight_address", flag=False))
         return memory.word
 
-    def _offer(self, m: Module, value, done, queue: OutputQueue) -> None:
-        """Gather the units of a tile, and write them to the queue if their time step leaves the kernel."""
+    def _offer(self, m: Module, written: Mapping[str, Written], queues: Sequence[OutputQueue]) -> None:
+        """Gather the units of a tile, and write them to the queues if their time step leaves the kernel."""
         spec = self.spec
-        pe, layer = spec.fold.pe, spec.layer
-        out = fitted(m, value, layer.cell.hidden.fraction, spec.output, "output")
-        ready = delayed(m, done, pipeline.ROUND + pipeline.SATURATE, "output_done")
-        width = spec.output.bits
-        word = out
-        if pe > 1:
-            gathered = Signal((pe - 1) * width, reset_less=True)
-            word = Cat(gathered, out)
-            with m.If(ready):
-                m.d.sync += gathered.eq(word[width:])
+        pe = spec.fold.pe
+        held = {"h": spec.cell.hidden, "c": spec.cell.state}
+        outs = [
+            fitted(m, written[name].value, held[name].fraction, form, "output" if port == 0 else f"output_{port}")
+            for port, (name, form) in enumerate(spec.leaving.items())
+        ]
+        ready = delayed(m, written[next(iter(spec.leaving))].done, pipeline.ROUND + pipeline.SATURATE, "output_done")
+        words = []
+        for out, form in zip(outs, spec.leaving.values(), strict=True):
+            word = out
+            if pe > 1:
+                gathered = Signal((pe - 1) * form.bits, reset_less=True)
+                word = Cat(gathered, out)
+                with m.If(ready):
+                    m.d.sync += gathered.eq(word[form.bits :])
+            words.append(word)
         tile_done = Signal()
         m.d.comb += tile_done.eq(ready & (cyclic(m, pe, ready, "unit_out") == pe - 1))
         tile = cyclic(m, spec.tiles, tile_done, "tile_out")
@@ -253,9 +266,10 @@ class Recurrent(Kernel):
         if spec.is_last_only:
             time = cyclic(m, spec.time_steps, tile_done & (tile == spec.tiles - 1), "time_out")
             leaves = time == spec.time_steps - 1
-        m.d.comb += queue.write.eq(tile_done & leaves)
         live = spec.units - (spec.tiles - 1) * pe
-        for lane in range(pe):
-            unit = word[lane * width : (lane + 1) * width]
-            dead = (tile == spec.tiles - 1) if lane >= live else 0
-            m.d.comb += queue.word[lane].eq(Mux(dead, 0, unit))
+        for queue, word, form in zip(queues, words, spec.leaving.values(), strict=True):
+            m.d.comb += queue.write.eq(tile_done & leaves)
+            for lane in range(pe):
+                unit = word[lane * form.bits : (lane + 1) * form.bits]
+                dead = (tile == spec.tiles - 1) if lane >= live else 0
+                m.d.comb += queue.word[lane].eq(Mux(dead, 0, unit))
