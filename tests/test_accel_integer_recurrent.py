@@ -192,7 +192,7 @@ def some_inputs(layer, quantizations, samples=4, steps=5, seed=0):
 
 
 def loops(layer, arrays, quantizations):
-    """The hidden states of every sample, step and direction, the last states, and the last kind of state at every step."""
+    """Every hidden state, the last states, and what is the last of the states at every step."""
     n, steps = arrays[0].shape[:2]
     forms = [f for f in (layer.cell.hidden, layer.cell.state) if f is not None]
     every, cells = (np.zeros((n, steps, layer.directions, layer.hidden_size), np.int64) for _ in range(2))
