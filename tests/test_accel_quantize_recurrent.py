@@ -107,14 +107,14 @@ class Graph:
         self.nodes.append(helper.make_node(op, list(inputs), outputs, name=name, **attributes))
         return outputs[0]
 
-    def cell(self, op, x, features, hidden, outputs, states=(), peepholes=False, **attributes):
+    def cell(self, op, x, features, hidden, outputs, states=(), peepholes=False, lengths="", **attributes):
         directions = 2 if attributes.get("direction") == "bidirectional" else 1
         rows = GATES[op] * hidden
         parts = [
             self.weights(directions, rows, features, gain=1.5),
             self.weights(directions, rows, hidden, gain=1.5),
             self.weights(directions, 2 * rows),
-            "",
+            lengths,
             *states,
         ]
         if peepholes:
@@ -167,6 +167,15 @@ def constant_states(op, batch=SAMPLES, spread=0.0, **attributes):
     ]
     g.cell(op, "x", FEATURES, 7, ["y", "h"], states=states, **attributes)
     return g.model(y=(STEPS, directions, batch, 7), h=(directions, batch, 7))
+
+
+def cut_short(op, lengths=(STEPS - 2,) * SAMPLES, **attributes):
+    """Sequences that end before their input does."""
+    g = Graph({"x": (STEPS, len(lengths), FEATURES)})
+    directions = 2 if attributes.get("direction") == "bidirectional" else 1
+    given = g.constant(np.array(lengths, np.int32))
+    g.cell(op, "x", FEATURES, 7, ["y", "h"], lengths=given, **attributes)
+    return g.model(y=(STEPS, directions, len(lengths), 7), h=(directions, len(lengths), 7))
 
 
 def classifier(op, **attributes):
@@ -223,6 +232,7 @@ MODELS = {
     **{f"{op} every output": lambda op=op: every_output(op) for op in GATES},
     **{f"{op} initial states": lambda op=op: initial_states(op) for op in GATES},
     **{f"{op} constant states": lambda op=op: constant_states(op, direction="bidirectional") for op in GATES},
+    **{f"{op} cut short": lambda op=op: cut_short(op, direction="bidirectional") for op in GATES},
     **{f"{op} classifier": lambda op=op: classifier(op) for op in GATES},
     **{f"{op} stacked": lambda op=op: stacked_both_ways(op) for op in GATES},
     **{f"{op} behind a dense layer": lambda op=op: behind_dense(op) for op in GATES},
@@ -270,6 +280,18 @@ def test_every_form_stays_close_to_float(tmp_path, name, hidden_bits):
         difference = np.abs(integer[output] - approximated[output])
         print(f"{name}: {output}: largest {difference.max():.4f}, mean {difference.mean():.5f}, spread {spread:.3f}")
         assert difference.mean() < 0.02 * spread
+
+
+@pytest.mark.parametrize("op", GATES)
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_sequences_that_are_cut_short_run_so_in_floats(tmp_path, op, direction):
+    model = cut_short(op, direction=direction)
+    onnx.save(model, tmp_path / "m.onnx")
+    given, wanted = reference.run(load(tmp_path / "m.onnx"), data(model)), onnxruntime(tmp_path / "m.onnx", data(model))
+    assert list(given) == list(wanted)
+    assert not wanted["y"][STEPS - 2 :].any()
+    for output, want in wanted.items():
+        np.testing.assert_allclose(given[output], want, atol=1e-5)
 
 
 # --- the error of one step, as docs/recurrent.md states it ---------------------------------------------------------
@@ -352,6 +374,17 @@ def test_computed_weights_are_refused(tmp_path):
 def test_constant_states_that_differ_from_sample_to_sample_are_refused(tmp_path):
     model = constant_states("GRU", batch=2, spread=0.25)
     refused(tmp_path, model, "a constant initial state h must be the same for every sample")
+
+
+@pytest.mark.parametrize("lengths", [(2, 1), (0, 0), (STEPS + 1,) * 2], ids=str)
+def test_lengths_that_no_schedule_has_are_refused(tmp_path, lengths):
+    model = cut_short("GRU", lengths)
+    message = f"sequence_lens must all be one length from 1 to {STEPS}, not"
+    if max(lengths) <= STEPS:  # onnxruntime refuses the others
+        refused(tmp_path, model, message)
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match=message):
+        load(tmp_path / "m.onnx")
 
 
 def test_calibration_has_its_samples_on_the_batch_axis(tmp_path):

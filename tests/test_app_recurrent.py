@@ -13,7 +13,7 @@ GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 SAMPLES = 24
 
 
-def cell(s, op, x, features, units, *, outputs=2, states=(), peepholes=False, **attributes):
+def cell(s, op, x, features, units, *, outputs=2, states=(), peepholes=False, lengths="", **attributes):
     """Add a recurrent node with random weights; return its sequence of hidden states."""
     directions = 2 if attributes.get("direction") == "bidirectional" else 1
     rows = GATES[op] * units
@@ -21,7 +21,7 @@ def cell(s, op, x, features, units, *, outputs=2, states=(), peepholes=False, **
         s.weights(directions, rows, features, scale=1.5 / np.sqrt(features)),
         s.weights(directions, rows, units, scale=1.5 / np.sqrt(units)),
         s.weights(directions, 2 * rows),
-        *(["", *states] if states or peepholes else []),
+        *([lengths, *states] if states or peepholes or lengths else []),
     ]
     if peepholes:
         parts += [""] * (6 - len(parts)) + [s.weights(directions, 3 * units)]
@@ -84,7 +84,14 @@ def states_in_and_out():
     return s.model(z, f"{y}_1", f"{z}_1", f"{z}_2")
 
 
-MODELS = (constant_states, states_in_and_out, two_layers_both_ways, between_convolutions, every_step)
+def cut_short():
+    """A GRU both ways over fewer steps than its input has, all its outputs."""
+    s = Sketch(seed=7)
+    y = cell(s, "GRU", s.input("x", 6, 1, 3), 3, 4, lengths=s.const([4], "int32"), direction="bidirectional")
+    return s.model(y, f"{y}_1")
+
+
+MODELS = (cut_short, constant_states, states_in_and_out, two_layers_both_ways, between_convolutions, every_step)
 
 
 def quantised(folder, model):

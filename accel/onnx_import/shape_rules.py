@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from accel.errors import ModelError
+from numpy.typing import NDArray
+
+from accel.errors import ModelError, shown
 from accel.onnx_import.attributes import Attributes
 from accel.onnx_import.tensors import checked_rank
 
@@ -104,3 +107,11 @@ def split_sizes(size: int, listed: Sequence[int] | None, outputs: int) -> list[i
     if len(listed) != outputs or sum(listed) != size or any(s < 0 for s in listed):
         raise ModelError(f"Split must divide {size} into {outputs} parts, not {tuple(listed)}")
     return list(listed)
+
+
+def common_length(lengths: NDArray[Any], steps: int) -> int:
+    """Return the one length that every sequence of a batch has, of at most ``steps``."""
+    found = sorted({int(length) for length in lengths.reshape(-1)})
+    if len(found) != 1 or not 1 <= found[0] <= steps:
+        raise ModelError(f"sequence_lens must all be one length from 1 to {steps}, not {shown(found)}")
+    return found[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -206,8 +206,12 @@ class Site:
         inputs: tuple[Activation, ...],
         batch_axes: Sequence[int],
         codes: dict[str, Codes | None],
-    ) -> None:
-        """Append a layer with several outputs, of which the node may leave some out."""
+        inner: Collection[int] = (),
+    ) -> list[Activation]:
+        """Append a layer with several outputs, of which the node may leave some out, and return them.
+
+        Those in ``inner`` are values between two layers of one node.
+        """
         self._no_integers(inputs)
         lowering = self.lowering
         shapes = layer.infer([a.sample for a in inputs])
@@ -215,7 +219,7 @@ class Site:
             raise ModelError(f"it must have at most {len(shapes)} outputs, not {len(self.node.outputs)}")
         results: list[Activation] = []
         for index, (shape, axis) in enumerate(zip(shapes, batch_axes, strict=True)):
-            given = self.node.outputs[index] if index < len(self.node.outputs) else ""
+            given = self.node.outputs[index] if index < len(self.node.outputs) and index not in inner else ""
             name = given or lowering.fresh(self.node.name)
             results.append(Activation(name, with_batch(shape, axis, lowering.batch), axis))
         known = {k: v for k, v in codes.items() if v is not None}
@@ -223,6 +227,7 @@ class Site:
         lowering.append(Step(self.node, self.node.name, layer, tuple(a.name for a in inputs), names, known), *results)
         for result in results:
             lowering.values[result.name] = result
+        return results
 
     def emit_border(self, kind: str, source: Activation, quantization: Quantization | None) -> None:
         """Append a QuantizeLinear or DequantizeLinear."""

@@ -15,6 +15,7 @@ from accel.onnx_import.dims import fix_dims
 from accel.quantize.accepted import KEEPS_SCALE, WEIGHTED, refuse_at_sight, refuse_what_did_not_fold
 from accel.quantize.batch_norm import absorb_batch_norms
 from accel.quantize.graphs import initializers, opset, reader_counts, reason, replace_nodes
+from accel.quantize.lengths import cut_sequences
 from accel.quantize.ranges import Floats
 from accel.quantize.runtime import check, load, raised, write_folded
 from accel.quantize.time_major import put_time_first
@@ -49,6 +50,7 @@ def prepare(path: Path, dims: Mapping[str, int]) -> onnx.ModelProto:
     known = set(initializers(model.graph))
     put_time_first(model.graph)
     model = _fold(model)
+    cut_sequences(model.graph)
     absorb_batch_norms(model.graph)
     _restore_hard_swish(model)
     _multiply_by_reciprocals(model.graph)

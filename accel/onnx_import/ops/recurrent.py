@@ -12,10 +12,13 @@ from accel.layers.base import Array, Shape
 from accel.layers.gru import GRU
 from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.lstm import LSTM
+from accel.layers.pad import Pad
 from accel.layers.recurrent import DIRECTIONS, Recurrent
 from accel.layers.recurrent import Activation as CellActivation
 from accel.layers.rnn import RNN
+from accel.layers.slice import Slice
 from accel.onnx_import.attributes import Attributes
+from accel.onnx_import.shape_rules import common_length
 from accel.onnx_import.site import Site, lowers
 from accel.onnx_import.values import Activation, Const
 
@@ -86,10 +89,18 @@ def _recurrent(site: Site, kind: type[IntegerRecurrent], more: dict[str, Any]) -
         cell=CellFormats.from_json(formats) if formats is not None else None,
         **more,
     )
-    _check_lengths(site, x.shape[1 if batch_first else 0])
     axes = [0] * 3 if batch_first else [2, 1, 1]
     codes = {"weight": weight.codes, "recurrence": recurrence.codes, "bias": bias.codes if bias else None}
-    site.emit_all(layer, (x, *states), axes[: 1 + len(layer.states)], codes)
+    steps, features = x.sample
+    length = _length(site, steps)
+    if length < steps:
+        cut = Slice(start=(0, 0), count=(length, features), step=(1, 1))
+        x = site.emit(cut, x, batch_axis=x.batch_axis, output=None)
+    filled = length < steps and bool(site.node.outputs[0])
+    states_given = site.emit_all(layer, (x, *states), axes[: 1 + len(layer.states)], codes, (0,) if filled else ())
+    if filled:
+        zeros = Pad(padding=(0, 0, 0, steps - length, 0, 0))
+        site.alias(site.emit(zeros, states_given[0], batch_axis=axes[0], output=None))
 
 
 def _activations(attributes: Attributes, single: bool) -> tuple[CellActivation, ...]:
@@ -107,10 +118,10 @@ def _activations(attributes: Attributes, single: bool) -> tuple[CellActivation, 
     return tuple(made)
 
 
-def _check_lengths(site: Site, steps: int) -> None:
+def _length(site: Site, steps: int) -> int:
+    """Return the time steps that are run; ONNX fills the sequence of states up with zeros behind them."""
     lengths = site.maybe_constant(_SEQUENCE_LENGTHS, "sequence_lens")
-    if lengths is not None and not np.all(lengths.array == steps):
-        raise ModelError(f"sequence_lens must all be {steps}, the length of the input")
+    return steps if lengths is None else common_length(lengths.array, steps)
 
 
 def _initial_states(site: Site, layer: type[Recurrent], batch_axis: int) -> tuple[list[Activation], list[Array | None]]:
