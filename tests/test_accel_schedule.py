@@ -98,7 +98,8 @@ def test_schedules_of_kernels_keep_the_laws(example, kernel):
 def test_kernels_sustain_a_step_every_cycle(example, kernel):
     """With the default buffers and slots, a fed kernel is never held back by itself."""
     enter = [Link((TOP, port), (0, port)) for port in range(len(kernel.inputs))]
-    graph = ScheduleGraph(("k",), (kernel.schedule,), (*enter, Link((0, 0), (TOP, 0))))
+    leave = [Link((0, port), (TOP, port)) for port in range(len(kernel.outputs))]
+    graph = ScheduleGraph(("k",), (kernel.schedule,), (*enter, *leave))
     run = stepper.step(graph, 12)
     assert run.stalls[0, 2] == 0
     assert run.interval_cycles <= 1.05 * kernel.schedule.bound_cycles + 1

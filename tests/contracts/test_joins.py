@@ -148,7 +148,8 @@ def test_any_folds_and_buffers_leave_nothing_to_lock_up(data):
     for site in found.sites:
         space = site.kernel.fold_space(site.node.layer, site.shapes, [lanes[name] for name in site.inputs])
         pe, simd = (data.draw(st.integers(1, n)) for n in (space.channels, space.reduction))
-        lanes[site.output] = pe = space.pe or pe
+        pe = space.pe or pe
+        lanes |= dict.fromkeys(site.outputs, pe)
         choices[site.node.name] = Choice(Fold(pe, simd), data.draw(st.sampled_from([None, 256])))
     forks = {
         name: tuple(data.draw(st.sampled_from([1, 2, 16])) for _ in r)
