@@ -123,7 +123,7 @@ class Layer(ABC):
         return False
 
     def laid_out(self, lay_out: Callable[[Array], Array]) -> Self:
-        """Return the layer for an input whose elements lie elsewhere, which a layer without parameters for them is.
+        """Return the layer with its parameters where the elements of its input now lie; itself if it has none for them.
 
         Parameters
         ----------

@@ -109,6 +109,10 @@ def split_sizes(size: int, listed: Sequence[int] | None, outputs: int) -> list[i
     return list(listed)
 
 
+SEQUENCE_LENGTHS = 4
+"""The place of ``sequence_lens`` among the inputs of a recurrent operator."""
+
+
 def common_length(lengths: NDArray[Any], steps: int) -> int:
     """Return the one length that every sequence of a batch has, of at most ``steps``."""
     found = sorted({int(length) for length in lengths.reshape(-1)})

@@ -59,15 +59,16 @@ def sequences(network: Network, nodes: Iterable[Node]) -> frozenset[str]:
     """
     nodes = tuple(nodes)
     found = _Answers()
-    for node in nodes:
-        for name, answer in _relations(network, node):
-            if not isinstance(answer, bool):
-                other, same = answer
-                found.relate(node, name, other, same=same)
+    said: list[tuple[Node, str, bool]] = []
     for node in nodes:
         for name, answer in _relations(network, node):
             if isinstance(answer, bool):
-                found.learn(node, name, answer)
+                said.append((node, name, answer))
+            else:
+                other, same = answer
+                found.relate(node, name, other, same=same)
+    for node, name, answer in said:
+        found.learn(node, name, answer)
     _guess(network, nodes, found)
     for node in nodes:
         if swaps_axes(network, node) and node.inputs[0] not in found.known:

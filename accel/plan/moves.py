@@ -25,7 +25,8 @@ def moves_as_one(network: Network) -> Network:
         name = node.outputs[0]
         if _may_move(network, node) and len(network.tensors[name].shape) > 1:
             before = node.inputs[0]
-            rows[name] = [*(rows.pop(before, []) if readers[before] == 1 else []), node]
+            rows[name] = rows.pop(before, []) if readers[before] == 1 else []
+            rows[name].append(node)
     one = {row[-1].name: row for row in rows.values() if len(row) > 1 and any(_costs(network, node) for node in row)}
     if not one:
         return network

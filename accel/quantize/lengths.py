@@ -7,12 +7,9 @@ import onnx
 from onnx import helper, numpy_helper
 
 from accel.errors import ModelError, shown
-from accel.onnx_import.shape_rules import common_length
+from accel.onnx_import.shape_rules import SEQUENCE_LENGTHS, common_length
 from accel.quantize.accepted import RECURRENT
 from accel.quantize.graphs import described, initializers, replace_nodes
-
-_LENGTHS = 4
-"""The place of ``sequence_lens`` among a node's inputs."""
 
 
 def cut_sequences(graph: onnx.GraphProto) -> None:
@@ -21,7 +18,9 @@ def cut_sequences(graph: onnx.GraphProto) -> None:
     times = {v.name: v.type.tensor_type.shape.dim[0].dim_value for v in (*graph.input, *graph.value_info) if _ranked(v)}
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        lengths = node.input[_LENGTHS] if node.op_type in RECURRENT and len(node.input) > _LENGTHS else ""
+        lengths = (
+            node.input[SEQUENCE_LENGTHS] if node.op_type in RECURRENT and len(node.input) > SEQUENCE_LENGTHS else ""
+        )
         if lengths not in constants:
             nodes.append(node)
             continue
@@ -29,7 +28,7 @@ def cut_sequences(graph: onnx.GraphProto) -> None:
         if not steps:
             raise ModelError(f"{described(node)} must have an input of known length beside {shown(lengths)}")
         length = common_length(numpy_helper.to_array(constants[lengths]), steps)
-        node.input[_LENGTHS] = ""
+        node.input[SEQUENCE_LENGTHS] = ""
         if length == steps:
             nodes.append(node)
             continue

@@ -11,21 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel.errors import InputError, ModelError, UnsupportedError
-from accel.fixedpoint import FixedPoint, Quantization, signed_bits
+from accel.fixedpoint import FixedPoint, Quantization
 from accel.layers.base import Layer, Shape
 from accel.layers.integer_recurrent import IntegerRecurrent
 from accel.layers.window import Window
-from accel.schedule import logic, pipeline
+from accel.schedule import pipeline, recurrent_use
 from accel.schedule.base import Counts, FoldSpace, LayerKernel, Memory, Schedule, Stream
 from accel.schedule.conv2d import Taps
 from accel.schedule.fold import Fold, Requantizer
 from accel.schedule.logic import Logic
-from accel.schedule.memory import rom_banks, table_memory
 from accel.schedule.recurrent_rows import RowKernel
 from accel.schedule.sliding import Sliding
 
-_PHASE_FLAGS = 5
-"""What a step of a tile may do: read the input, read the state, start a sum, end the input's, end the tile."""
 _ROUNDED = pipeline.ROUND + pipeline.SATURATE
 
 
@@ -418,148 +415,12 @@ class Recurrent(RowKernel):
 
     @property
     def memories(self) -> tuple[Memory, ...]:
-        simd, cell = self.fold.simd, self.cell
-        beat_bits = self.in_lanes * logic.bits_of(self.input_range.low, self.input_range.high)
-        constants = 2 * self.multiplier_bits + sum(signed_bits(int(a.min()), int(a.max())) for a in self.row_addends)
-        word = max(form.bits for form in cell.activations) * (1 + cell.interpolate)
-        peepholes: tuple[Memory, ...] = ()
-        if self.peephole is not None:
-            assert cell.peephole is not None
-            assert cell.state is not None
-            constants += cell.peephole.bits
-            peepholes = (
-                Memory("peephole state", self.tiles * self.fold.pe, cell.state.bits),
-                Memory("output peepholes", self.tiles * self.fold.pe, cell.peephole.bits, initialised=True),
-            )
-        kept = {"RNN": None, "LSTM": cell.state, "GRU": cell.hidden}[self.layer.op]
-        depth = self.tiles * self.fold.pe
-        state = () if kept is None else (Memory("unit state", depth, kept.bits),)
-        updates = (Memory("update gates", depth, cell.activations[0].bits),) if self.resets_states else ()
-        return (
-            *rom_banks("weights", len(self.weights), self.rows * simd * self.stored_weight_bits),
-            Memory("input", self.capacity, beat_bits, copies=len(self.taps.groups)),
-            Memory("hidden state", 2 * self.state_steps, cell.hidden.bits, copies=simd),
-            *table_memory("constants", len(self.row_units), constants),
-            *table_memory("phase", self.tile_steps, _PHASE_FLAGS),
-            *(Memory("output", self.slots, self.fold.pe * form.bits, clocked=False) for form in self.leaving.values()),
-            *(Memory(f"table {i}", n << cell.index_bits, word, initialised=True) for i, n in enumerate(self.tables)),
-            *state,
-            *updates,
-            *peepholes,
-            *self._initial_memories,
-            *(
-                Memory(f"given {name}", pipeline.power_of_two(stream.beats), stream.lanes * stream.bits)
-                for name, stream in zip(self.layer.states, self.inputs[1:], strict=False)
-            ),
-        )
-
-    @property
-    def _initial_memories(self) -> tuple[Memory, ...]:
-        """What holds the initial states beside each memory of states; nothing where they are one number."""
-        cell, words = self.cell, self.initial_words
-        lanes = int(np.any(words != words[0], axis=0).sum())
-        found = [Memory("initial words", len(words), cell.hidden.bits, copies=lanes, initialised=True)] if lanes else []
-        kept = {"RNN": None, "LSTM": "c", "GRU": "h"}[self.layer.op]
-        if kept is not None and np.ptp(self.initial[kept]):
-            form = cell.state if kept == "c" else cell.hidden
-            assert form is not None
-            copies = 1 + (self.peephole is not None)
-            found.append(Memory("initial unit state", len(self.initial[kept]), form.bits, copies, initialised=True))
-        return tuple(found)
-
-    @property
-    def tables(self) -> tuple[int, ...]:
-        """The memories of activations, each with the tables it holds: what one pipeline chooses of stands in one.
-
-        An output gate that sees the new cell state has one of its own.
-        """
-        slots = {"RNN": ((0,),), "LSTM": ((0, 1), (2,)), "GRU": ((0,), (1,))}[self.layer.op]
-        if self.resets_states:
-            slots = ((0, 1),)
-        if self.peephole is not None:
-            slots = (*slots, (0,))
-        found: list[int] = []
-        for served in slots:
-            curves = [slot for slot in served if self.layer.curves[slot] is not None]
-            found += [len(curves)] if len(curves) == len(served) else [1] * len(curves)
-        return tuple(found)
+        return recurrent_use.memories(self)
 
     @property
     def multipliers(self) -> Mapping[str, tuple[int, int, int]]:
-        wide = max(interval.bits for interval in self.sums)
-        form = max(f.bits for f in (*self.cell.activations, self.cell.hidden))
-        curves = len(self.tables) if self.cell.interpolate else 0
-        products = {"RNN": 0, "LSTM": 3, "GRU": 3}[self.layer.op] + 2 * (self.peephole is not None)
-        return {
-            **self.mac_multipliers,
-            "requantize": (2, wide, self.multiplier_bits),
-            "element-wise": (products, form + 1, form + 1),
-            "tables": (curves, form + 1, self.cell.preactivation.bits - self.cell.index_bits + 1),
-        }
+        return recurrent_use.multipliers(self)
 
     @property
     def blocks(self) -> Mapping[str, Logic]:
-        simd, rows, cell = self.fold.simd, self.rows, self.cell
-        ways = 1 if self.taps.fixed_channels is not None else self.in_lanes
-        depth, hidden = self.tiles * self.fold.pe, cell.hidden.bits
-        address = (2 * self.state_steps - 1).bit_length()
-        element, total = self.element.bits, max(interval.bits for interval in self.totals)
-        wide = max(interval.bits for interval in self.sums)
-        form = cell.preactivation.bits
-        return {
-            "sequencer": logic.sequencer(self.schedule) + logic.table(len(self.positions.steps)),
-            "queue": logic.queue(self.slots),
-            "buffer": logic.window_buffer(
-                self.in_lanes, logic.bits_of(self.input_range.low, self.input_range.high), self.capacity,
-                groups=len(self.taps.groups), selected=[ways] * simd, masked=False, kernel=(1, 1),
-                subtracts=self.input.zero_point != 0,
-            ) + logic.table(self.input_steps),
-            "phase": logic.table(self.tile_steps),
-            "hidden state": Logic(adder=address, register=address + 2 * simd * hidden, muxes=((simd * hidden, 2),))
-            + Logic(adder=address, gate=address, register=address)
-            + logic.counter(self.state_steps) + logic.table(depth),
-            "join": Logic(muxes=((simd * element, 2),), register=simd * element),
-            "weights": logic.deep_rom(len(self.weights), rows * simd * self.stored_weight_bits),
-            "macs": logic.macs(
-                rows, simd, element + self.weight_bits, self.accumulator_bits, signed=self.element.low < 0,
-                packed=self.fold.packed,
-            ),
-            "gates": Logic(
-                muxes=((2 * (rows - 1) * self.accumulator_bits, 2),),
-                adder=2 * total + total + 1 + form,
-                gate=total,
-                register=(3 * rows + 2) * self.accumulator_bits
-                + 4 * total + total + 2 * form,
-            ) + logic.wide_sum([wide], self.multiplier_bits, 2) + logic.table(len(self.row_units)),
-            "cell": self._cell,
-            "given states": self._given,
-        }  # fmt: skip
-
-    @property
-    def _given(self) -> Logic:
-        """What takes initial states in that come with the input, one after another: their buffers and formats."""
-        total = Logic()
-        for port, (quantization, lanes) in enumerate(zip(self.given, self.given_lanes, strict=True), start=1):
-            bits = quantization.bits
-            total += logic.beat_buffer(lanes * bits, self.schedule.capacity[port])
-            total += logic.table(self.tiles * self.fold.pe)
-            total += Logic(constant_adder=2 * bits, muxes=((bits, lanes), (bits, 3)), register=3 * bits)
-        return total
-
-    @property
-    def _cell(self) -> Logic:
-        """The element-wise pipeline: products with their sums, rounded and saturated, and interpolated tables."""
-        cell = self.cell
-        form = max(f.bits for f in (*cell.activations, cell.hidden))
-        curves = max(1, len(self.tables)) * form
-        rounds = {"RNN": 2, "LSTM": 4, "GRU": 3}[self.layer.op] + 2 * (self.peephole is not None)
-        products = {"RNN": 0, "LSTM": 3, "GRU": 3}[self.layer.op] + 2 * (self.peephole is not None)
-        one = form + cell.hidden.bits
-        return Logic(
-            adder=2 * curves,
-            constant_adder=rounds * one,
-            muxes=((rounds * form, 3),),
-            register=3 * curves + rounds * 2 * form,
-            product_sums=((2 * form, products, True),) if products else (),
-            delays=((form * self.gates, pipeline.CURVE), (form, pipeline.CURVE + pipeline.ROUND)),
-        )
+        return recurrent_use.blocks(self)

@@ -111,6 +111,20 @@ class RowKernel(MacKernel):
         """Steps of a tile; the result period."""
         return self.padding_steps + self.input_steps + self.state_steps
 
+    @property
+    def step_flags(self) -> Mapping[str, Ints]:
+        """What each step of a tile does."""
+        step = np.arange(self.tile_steps, dtype=np.int64) - self.padding_steps
+        state = step - self.input_steps
+        flags = {
+            "reads_input": (step >= 0) & (state < 0),
+            "reads_state": state >= 0,
+            "starts": (step == 0) | (state == 0),
+            "ends_input": state == -1,
+            "ends_tile": state == self.state_steps - 1,
+        }
+        return {name: flag.astype(np.int64) for name, flag in flags.items()}
+
     @cached_property
     def row_order(self) -> Ints:
         """ONNX's row for every row as it is served, pass by pass, unit by unit; -1 past the last unit."""

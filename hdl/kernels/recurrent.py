@@ -67,7 +67,7 @@ class Recurrent(Kernel):
             works.eq(sequencer.issue & ~idle),
             leaves.eq(works & sequencer.last),
         ]
-        m.submodules.phase = phase = CyclicTable(self._phases())
+        m.submodules.phase = phase = CyclicTable(spec.step_flags)
         word = phase.word
         reads = Signal()
         m.d.comb += [
@@ -128,20 +128,6 @@ class Recurrent(Kernel):
         buffer = WindowBuffer(spec.inputs[0], spec.input.zero_point, spec.capacity, spec.sliding, reads, fill=0)
         m.submodules.buffer = buffer
         return buffer
-
-    def _phases(self):
-        """Return what each step of a tile does."""
-        spec = self.spec
-        step = np.arange(spec.tile_steps, dtype=np.int64) - spec.padding_steps
-        state = step - spec.input_steps
-        flags = {
-            "reads_input": (step >= 0) & (state < 0),
-            "reads_state": state >= 0,
-            "starts": (step == 0) | (state == 0),
-            "ends_input": state == -1,
-            "ends_tile": state == spec.state_steps - 1,
-        }
-        return {name: flag.astype(np.int64) for name, flag in flags.items()}
 
     def _loaded(self, m: Module, sequencer: Sequencer, loading) -> dict[str, Written]:
         """Return the initial states that come with a tensor, in their formats, one unit for every step that loads."""

@@ -18,11 +18,11 @@ from accel.layers.recurrent import Activation as CellActivation
 from accel.layers.rnn import RNN
 from accel.layers.slice import Slice
 from accel.onnx_import.attributes import Attributes
-from accel.onnx_import.shape_rules import common_length
+from accel.onnx_import.shape_rules import SEQUENCE_LENGTHS, common_length
 from accel.onnx_import.site import Site, lowers
 from accel.onnx_import.values import Activation, Const
 
-_SEQUENCE_LENGTHS, _FIRST_STATE, _PEEPHOLES = 4, 5, 7
+_FIRST_STATE, _PEEPHOLES = 5, 7
 _PARAMETRISED = {"Affine": 2, "LeakyRelu": 1, "ThresholdedRelu": 1, "ScaledTanh": 2, "HardSigmoid": 2, "Elu": 1}
 """How many of alpha and beta an activation takes from the node's lists."""
 
@@ -120,7 +120,7 @@ def _activations(attributes: Attributes, single: bool) -> tuple[CellActivation, 
 
 def _length(site: Site, steps: int) -> int:
     """Return the time steps that are run; ONNX fills the sequence of states up with zeros behind them."""
-    lengths = site.maybe_constant(_SEQUENCE_LENGTHS, "sequence_lens")
+    lengths = site.maybe_constant(SEQUENCE_LENGTHS, "sequence_lens")
     return steps if lengths is None else common_length(lengths.array, steps)
 
 
