@@ -4,6 +4,7 @@ import logging
 from itertools import product
 
 import numpy as np
+import onnx
 import pytest
 
 from accel import reference, shipped
@@ -54,7 +55,7 @@ def prepared(tmp_path_factory):
 @pytest.mark.parametrize("symmetric", [False, True], ids=["asymmetric", "symmetric"])
 @pytest.mark.parametrize(("activation", "weight"), TYPES, ids=lambda t: t.name)
 @pytest.mark.parametrize("form", quantization.QuantFormat, ids=lambda f: f.name)
-def test_it_is_imported_whole_and_agrees(form, activation, weight, symmetric, prepared, tmp_path):
+def test_it_is_imported_whole_and_agrees(form, activation, weight, symmetric, prepared, tmp_path, exact_session):
     quantization.quantize_static(
         str(prepared),
         str(tmp_path / "q.onnx"),
@@ -68,13 +69,7 @@ def test_it_is_imported_whole_and_agrees(form, activation, weight, symmetric, pr
     network = load(tmp_path / "q.onnx")
     assert network.is_integer
     assert not any("host" in note for note in network.notes)
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    if form is quantization.QuantFormat.QOperator and activation is quantization.QuantType.QUInt8:
-        # On x86 without VNNI products of uint8 by int8 would saturate in 16 bits; an optimisation mends that.
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        options.add_session_config_entry("session.x64quantprecision", "1")
-    session = ort.InferenceSession(str(tmp_path / "q.onnx"), options, providers=["CPUExecutionProvider"])
+    session = exact_session(onnx.load(tmp_path / "q.onnx"))
     inputs = dict(np.load(shipped.inputs_path(MODEL)))
     (wanted,) = session.run(None, inputs)
     (given,) = reference.run(network, inputs).values()

@@ -28,11 +28,10 @@ from accel.layers.tanh import Tanh
 from accel.network import Builder
 from accel.packing import Packing
 from accel.plan.folds import PartialFold, least_parts
-from accel.plan.resources import estimate, memory_use, sum_of
+from accel.plan.resources import estimate, sum_of
 from accel.plan.sites import region
 from accel.plan.weights import weight_bits
 from accel.schedule import closed_form
-from accel.schedule.base import Memory
 from accel.schedule.fold import Fold
 from accel.schedule.graph import TOP
 
@@ -447,78 +446,3 @@ def test_sixteen_bits_are_refused_by_name():
     b.output(b.add(conv((2, 4, 4), 2, 1), b.input("x", (2, 4, 4), wide), name="conv", quantization=INT8))
     with pytest.raises(UnsupportedError, match="activations of 2 to 8 bits; tensor 'x' has 16"):
         region(b.build())
-
-
-# Parts
-
-
-@pytest.mark.parametrize("part", targets.registry().values(), ids=targets.registry())
-def test_parts_are_whole(part):
-    blocks = [cell for cell in part.memory_cells if cell.bram]
-    assert all(rows * bits <= cell.bram * part.bram_bits for cell in blocks for rows, bits in cell.shapes)
-    assert all(cell.bram or cell.lut for cell in part.memory_cells)
-    assert part.source
-    assert targets.get(part.name) is part
-    assert targets.get(part.family).lut >= part.lut
-    assert part.multiplier_dsps(part.dsp_a_bits, part.dsp_b_bits) == 1
-    assert part.multiplier_dsps(part.dsp_b_bits, part.dsp_a_bits) == 1
-    assert part.multiplier_dsps(part.dsp_a_bits + 2, part.dsp_b_bits) == 2  # of one bit more, two are cut off as logic
-
-
-ECP5_RAMS = {
-    # depth, bits: block RAMs and LUT RAM cells of 16 x 4 that Yosys 0.70 maps a RAM to on ECP5 (memory_libmap)
-    (4, 8): (0, 2), (8, 16): (0, 4), (16, 64): (0, 16), (64, 40): (0, 40), (64, 44): (0, 44), (64, 52): (2, 0),
-    (65, 40): (2, 0), (128, 8): (0, 16), (128, 16): (1, 0), (256, 8): (1, 0), (2048, 24): (3, 0), (16080, 24): (24, 0),
-    (64, 24): (0, 24), (64, 27): (1, 0), (700, 40): (3, 0), (1500, 24): (3, 0), (600, 20): (2, 0), (1100, 10): (2, 0),
-}  # fmt: skip
-ROMS = {
-    # depth, bits: block RAMs that it maps a constant table to, on ECP5 and on iCE40
-    (10, 36): (0, 0), (21, 64): (0, 0), (100, 37): (0, 3), (120, 37): (2, 3), (64, 64): (0, 0), (256, 8): (0, 1),
-    (300, 8): (1, 1), (22, 480): (0, 0), (64, 130): (4, 0), (176, 112): (4, 7), (840, 8): (1, 2), (1152, 24): (2, 8),
-    (700, 40): (3, 8), (1500, 24): (2, 9), (1500, 30): (3, 12), (640, 24): (2, 5), (1152, 28): (3, 9),
-    (1100, 10): (1, 4),
-}  # fmt: skip
-ICE40_RAMS = {
-    (4, 8): 0, (8, 8): 0, (4, 16): 0, (8, 16): 1, (16, 64): 4, (64, 40): 3, (512, 8): 1, (16080, 24): 96, (4, 24): 0,
-    (8, 24): 2, (16, 8): 1, (512, 9): 2, (640, 24): 5, (700, 30): 6, (1152, 24): 8,
-}  # fmt: skip
-XC7_RAMS = {
-    # depth, bits: halves of block RAMs, and LUT RAM cells of four tables, on 7 series
-    (256, 9): (0, 12), (64, 27): (0, 9), (32, 9): (0, 2), (512, 18): (1, 0), (256, 36): (1, 0), (744, 16): (1, 0),
-}  # fmt: skip
-XC7_ROMS = {(256, 8): 0, (960, 8): 0, (512, 36): 1, (1500, 24): 2}
-
-
-def test_memories_take_what_synthesis_gives_them():
-    ecp5, up5k, xc7 = targets.get("ecp5-85f"), targets.get("up5k"), targets.get("xc7a35t")
-    for (depth, bits), (brams, cells) in ECP5_RAMS.items():
-        use = memory_use(Memory("m", depth, bits), ecp5)
-        assert use.bram == brams, (depth, bits)
-        assert (use.lut >= 4 * cells) if cells else use.lut <= bits + 16
-    for (depth, bits), brams in ROMS.items():
-        rom = Memory("m", depth, bits, initialised=True)
-        assert (memory_use(rom, ecp5).bram, memory_use(rom, up5k).bram) == brams, (depth, bits)
-    for (depth, bits), brams in ICE40_RAMS.items():
-        assert memory_use(Memory("m", depth, bits), up5k).bram == brams, (depth, bits)
-    for (depth, bits), (halves, cells) in XC7_RAMS.items():
-        use = memory_use(Memory("m", depth, bits), xc7)
-        assert use.bram == halves, (depth, bits)
-        assert 4 * cells <= use.lut <= 4 * cells + bits * (depth > 64) + 4, (depth, bits)
-    for (depth, bits), halves in XC7_ROMS.items():
-        assert memory_use(Memory("m", depth, bits, initialised=True), xc7).bram == halves, (depth, bits)
-    assert memory_use(Memory("m", 1024, 18, copies=3), ecp5).bram == 3
-    assert memory_use(Memory("m", 512, 8, clocked=False), up5k).bram == 0
-
-
-def test_lenet5_fits_what_synthesis_found(lenet5):
-    """Yosys 0.70 gave this design 27 MULT18X18D, 54 DP16KD, 5,771 look-up tables and 4,412 flip-flops on ECP5."""
-    made = plan.make(
-        lenet5,
-        target="ecp5-85f",
-        budget={"multipliers": 27},
-        folds={"conv1": Fold(2, 4), "conv2": Fold(2, 7), "fc1": Fold(1, 3), "fc2": Fold(1, 1), "logits": Fold(1, 1)},
-    )
-    assert made.resources["dsp"] == 27
-    assert made.resources["bram"] == 54
-    assert made.resources["lut"] == pytest.approx(5771, rel=1 / 4)
-    assert made.resources["ff"] == pytest.approx(4412, rel=1 / 4)

@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 
 from accel import shipped
@@ -24,11 +23,8 @@ ALL = [*FEED_FORWARD, *RECURRENT]
 HALF_A_POINT = 0.005 + 1e-9
 
 
-def infer(name: str) -> float:
-    options = ort.SessionOptions()
-    # On x86 without VNNI products of uint8 by int8 would saturate in 16 bits.
-    options.add_session_config_entry("session.x64quantprecision", "1")
-    session = ort.InferenceSession(shipped.path(name), options, providers=["CPUExecutionProvider"])
+def infer(name: str, exact_session) -> float:
+    session = exact_session(onnx.load(shipped.path(name)))
     (logits,) = session.run(None, dict(np.load(shipped.inputs_path(name))))
     return accuracy(logits, np.load(shipped.labels_path(name))["labels"])
 
@@ -84,18 +80,18 @@ def test_data_files(name):
 
 
 @pytest.mark.parametrize("name", FEED_FORWARD)
-def test_integers_are_within_half_a_point_of_float(name):
-    in_float = infer(name)
+def test_integers_are_within_half_a_point_of_float(name, exact_session):
+    in_float = infer(name, exact_session)
     assert in_float >= FEED_FORWARD[name][2]
-    assert infer(f"{name}_qdq") >= in_float - HALF_A_POINT
+    assert infer(f"{name}_qdq", exact_session) >= in_float - HALF_A_POINT
 
 
 @pytest.mark.parametrize("name", RECURRENT)
-def test_recurrent_models(name):
+def test_recurrent_models(name, exact_session):
     model = onnx.load(shipped.path(name))
     assert [node.op_type for node in model.graph.node] == ["Transpose", name.upper(), "Squeeze", "Gemm"]
     assert parameters(model) == RECURRENT[name]
-    assert infer(name) >= 0.95
+    assert infer(name, exact_session) >= 0.95
 
 
 @pytest.mark.parametrize("name", FEED_FORWARD)
