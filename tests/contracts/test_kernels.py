@@ -23,9 +23,7 @@ KINDS = tuple(schedule.registry())
 TENSORS = 3
 SEED = 1
 SPARE_CYCLES = 200
-RESETS = 4
-LATEST_RESET = 200
-"""Most kernels are in their second or third tensor then, some idle."""
+RESETS, RESETS_AS_VERILOG = 4, 2
 PARTS = 4
 LEAST_CASES = 2000
 MODULE = "gallery"
@@ -35,6 +33,10 @@ def patterns(case, name, seed):
     sources = [stalls.pattern(name, seed, f"{case.name} input {i}") for i in range(len(case.inputs))]
     sinks = [stalls.pattern(name, seed, f"{case.name} output {o}") for o in range(len(case.outputs))]
     return sources, sinks
+
+
+def bound_cycles(case):
+    return case.spec.schedule.bound_cycles
 
 
 def predicted(case, sources, sinks):
@@ -70,7 +72,7 @@ def test_there_are_cases_enough(record_property):
 @pytest.mark.parametrize("name", ["none", "random"])
 def test_in_amaranths_simulator(kind, name):
     """A few cases of every kernel, the smallest: what runs before there is any Verilog."""
-    found = sorted(cases(kind, TENSORS), key=lambda case: case.spec.schedule.bound_cycles)
+    found = sorted(cases(kind, TENSORS), key=bound_cycles)
     packed = [case for case in found if isinstance(case.spec, LayerKernel) and case.spec.fold.packed]
     for case in (*found[:3], *packed[:1]):
         sources, sinks = patterns(case, name, SEED)
@@ -92,7 +94,7 @@ def of_kernel(case):
 def test_after_a_reset_at_any_moment_all_is_exact(kind):
     """Registers and memories hold what the interrupted tensors left; nothing of it may show."""
     several = [c for c in cases(kind, TENSORS) if c.spec.schedule.results > 1]
-    case = min(several, key=lambda c: c.spec.schedule.bound_cycles)
+    case = min(several, key=bound_cycles)
     sources, sinks = patterns(case, "random", SEED)
     run = predicted(case, sources, sinks)
     drive = Drive(TENSORS, case.inputs, sources, sinks)
@@ -108,14 +110,19 @@ def test_after_a_reset_at_any_moment_all_is_exact(kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_as_emitted_verilog(tmp_path, part):
-    """A share of all cases of all kernels as one emitted module, compiled once, under every pattern of stalls."""
-    found = [case for kind in KINDS for case in cases(kind, TENSORS)][part::PARTS]
+    """A share of all cases of all kernels as one emitted module, compiled once, under every pattern of stalls.
+
+    Cases that take about as long are together, so that none runs idle for long while others work.
+    """
+    every = sorted((case for kind in KINDS for case in cases(kind, TENSORS)), key=bound_cycles)
+    found = every[part * len(every) // PARTS : (part + 1) * len(every) // PARTS]
+    latest = TENSORS * bound_cycles(found[len(found) // 2])  # half of them are still at work then
     gallery = Gallery([Top([case.spec], case.links) for case in found])
     verilog = tmp_path / f"{MODULE}.v"
     verilog.write_text(emit(gallery, MODULE))
     compiled = Bench.build([verilog], [gallery.design(MODULE)], tmp_path / "build", optimize="-O0")
     wrong = [f"{name}: {what}" for name in stalls.NAMES for what in mismatches(compiled, found, name)]
-    for moment in np.random.default_rng([SEED, part]).integers(1, LATEST_RESET, RESETS).tolist():
+    for moment in np.random.default_rng([SEED, part]).integers(1, latest, RESETS_AS_VERILOG).tolist():
         seen = mismatches(compiled, found, "random", resets=[moment])
         wrong += [f"after a reset in cycle {moment} of other traffic: {what}" for what in seen]
     print(f"{len(found)} kernels: {len(wrong)} differences")
@@ -127,7 +134,7 @@ def test_as_emitted_verilog(tmp_path, part):
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus, which knows unknowns, is not installed")
 def test_what_is_unknown_before_reset_never_shows(tmp_path):
     """The smallest case of every kernel, its registers and written memories without initial values."""
-    found = [min(cases(kind, TENSORS), key=lambda case: case.spec.schedule.bound_cycles) for kind in KINDS]
+    found = [min(cases(kind, TENSORS), key=bound_cycles) for kind in KINDS]
     gallery = Gallery([Top([case.spec], case.links) for case in found])
     verilog = tmp_path / f"{MODULE}.v"
     verilog.write_text(without_initial_values(emit(gallery, MODULE)))
