@@ -59,7 +59,7 @@ def folds_of(cell, multipliers):
 
 
 @pytest.mark.parametrize(
-    ("units", "multipliers"), [(32, 8), (64, 8), (128, 8), (256, 8), (64, 64), (128, 64), (256, 64)]
+    ("units", "multipliers"), [(32, 8), (64, 8), (128, 8), (256, 8), (32, 64), (64, 64), (128, 64), (256, 64)]
 )
 @pytest.mark.parametrize("cell", CELLS)
 def test_larger_ones_stay_within_a_tenth_of_the_bound(cell, units, multipliers):
