@@ -112,6 +112,25 @@ def test_folds_within_a_budget_of_multipliers_are_the_best_of_all(multipliers):
     assert made.resources["multipliers"] <= multipliers
 
 
+def test_depthwise_kernels_and_what_they_take_their_lanes_from_are_folded_together():
+    """Within every budget the best of all folds of a wide, a depthwise and a narrow convolution."""
+    b = Builder("separable")
+    x = b.input("x", (3, 4, 5), INT8)
+    x = b.add(conv((3, 4, 5), 6, 1), x, name="wide", quantization=INT8)
+    x = b.add(conv((6, 4, 5), 6, 3, groups=6, padding=(1, 1, 1, 1)), x, name="depthwise", quantization=INT8)
+    b.output(b.add(conv((6, 4, 5), 2, 1), x, name="narrow", quantization=INT8))
+    network = b.build()
+    every = []
+    for pe, simd, taps in itertools.product(range(1, 7), range(1, 4), range(1, 10)):
+        slower = -(-6 // pe) * max(-(-3 // simd), -(-9 // taps))
+        for pe2, simd2 in itertools.product(range(1, 3), range(1, 7)):
+            every.append((pe * (simd + taps) + pe2 * simd2, 20 * max(slower, -(-2 // pe2) * -(-6 // simd2))))
+    for multipliers in (3, 4, 5, 7, 9, 11, 14, 18, 23, 30, 40):
+        made = plan.make(network, target="ecp5-85f", budget={"multipliers": multipliers})
+        assert made.bound_cycles == min(cycles for used, cycles in every if used <= multipliers)
+        assert made.resources["multipliers"] <= multipliers
+
+
 def test_lenet5_with_27_multipliers_takes_17_600_cycles_a_frame(lenet5):
     made = plan.make(lenet5, target="ecp5-85f", budget={"multipliers": 27})
     assert made.resources["multipliers"] <= 27
@@ -174,6 +193,8 @@ def test_a_fold_that_is_given_is_kept(lenet5):
     assert folds["conv1"][0] == 3
     assert folds["fc1"] == (2, 7)
     assert folds["pool1"][0] == 3  # a pool works on the lanes it is given
+    asked = plan.make(lenet5, target="ecp5-85f", fps=500, folds={"pool1": PartialFold(pe=2)})
+    assert {k.name: k.pe for k in asked.kernels}["conv1"] == 2  # and is given those that it is to work on
 
 
 def test_more_frames_a_second_take_more_multipliers(lenet5):
@@ -192,6 +213,12 @@ def test_more_frames_a_second_take_more_multipliers(lenet5):
         ({"target": "ecp5", "folds": {"cnov": Fold()}}, InputError, "called 'cnov'; did you mean 'conv'"),
         ({"target": "ecp5", "folds": {"conv": Fold(9, 1)}}, InputError, "node 'conv' pe must be 1 to 4, not 9"),
         ({"target": "ecp5", "folds": {"conv": Fold(1, 19)}}, InputError, "node 'conv' simd must be 1 to 18, not 19"),
+        ({"target": "ecp5", "folds": {"pool": Fold(9, 1)}}, InputError, "node 'pool' pe must be 1 to 4, not 9"),
+        (
+            {"target": "ecp5", "folds": {"conv": Fold(2, 1), "pool": Fold(4, 1)}},
+            InputError,
+            "node 'pool' pe must be the 2 lanes of its input, not 4",
+        ),
         (
             {"target": "ecp5", "budget": {"multipliers": 1}},
             CapacityError,

@@ -8,9 +8,13 @@ only allow more folds, so whether ``T`` can be met is monotone in ``T``, and a b
 smallest ``pe`` for each number of tiles, and the smallest ``simd`` for each number of reduction steps, can be optimal;
 ragged folds are among them.
 
-The one coupling is that a stream's lanes, its writer's ``pe``, set the width of its reader's buffer (and the ``pe`` of
-kernels that work on the lanes of their input). It is resolved by repeating the choice with the lanes of the last round
-until they no longer change; the placed design is then checked as it is.
+Kernels that work on the lanes of their input, such as pools and depthwise convolutions, have no ``pe`` of their own:
+they form one group with the kernel whose lanes those are, and a group's folds are chosen together, for every ``pe`` of
+that.
+
+The one coupling left is that a stream's lanes, its writer's ``pe``, set the width of its reader's buffer. It is
+resolved by repeating the choice with the lanes of the last round until they no longer change; the placed design is then
+checked as it is.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel.errors import InputError, shown
-from accel.plan.resources import Resources, estimate
+from accel.plan.resources import Resources, estimate, sum_of
 from accel.plan.sites import Region, Site
 from accel.schedule.base import LayerKernel
 from accel.schedule.fold import Fold
@@ -46,9 +50,9 @@ class PartialFold:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A fold with what it takes."""
+    """A fold for every site of a group, with what they take together."""
 
-    fold: Fold
+    folds: tuple[Fold, ...]
     use: Resources
 
 
@@ -78,23 +82,25 @@ class _Menu:
         packing = self.spec.packing
         self.packs = self.pack and packing is not None and self.target.products_per_multiplier(packing) == 2
 
-    def options(self, cycles: int) -> list[Option]:
-        """Return the Pareto-optimal folds of at most ``cycles`` steps among those of the fewest multipliers.
+    def within(self, cycles: int) -> NDArray[np.int64]:
+        """Return the folds of at most ``cycles`` steps, those of the fewest products first."""
+        return self.grid[self.steps <= cycles]
 
-        Fewest they are in products and, where two share a multiplier, in what is multiplied.
-        """
-        grid = self.grid[self.steps <= cycles]
-        chosen = list(grid[:_NEAR_LEAST])
-        if self.packs:
-            multiplied = (grid[:, 0] * self.space.macs + 1) // 2 * grid[:, 1]
-            chosen += list(grid[np.argsort(multiplied, kind="stable")][:_NEAR_LEAST])
-        folds = dict.fromkeys(self._fold(int(pe), int(simd)) for pe, simd in chosen)
-        for fold in folds:
-            if fold not in self.costs:
-                self.costs[fold] = estimate(self.spec.refolded(fold), self.target)
-        return _pareto([Option(fold, self.costs[fold]) for fold in folds])
+    def products(self, grid: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the products a cycle of folds, shape (folds, 2)."""
+        return grid.prod(axis=1) * self.space.macs
 
-    def _fold(self, pe: int, simd: int) -> Fold:
+    def multiplied(self, grid: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the multipliers of folds where two products share one if they can."""
+        return (grid[:, 0] * self.space.macs + 1) // 2 * grid[:, 1] if self.packs else self.products(grid)
+
+    def cost(self, fold: Fold) -> Resources:
+        """Return what a fold takes."""
+        if fold not in self.costs:
+            self.costs[fold] = estimate(self.spec.refolded(fold), self.target)
+        return self.costs[fold]
+
+    def fold(self, pe: int, simd: int) -> Fold:
         """Return a fold whose rows are packed where there are two at least."""
         return Fold(pe, simd, packed=self.packs and pe * self.space.macs > 1)
 
@@ -161,24 +167,89 @@ class Search:
         self.region, self.target, self.limits, self.fixed = region, target, dict(limits), dict(fixed)
         self.pack = pack
         self._menus: dict[tuple[int, tuple[int, ...]], _Menu] = {}
+        spaces = (s.kernel.fold_space(s.node.layer, s.shapes, (1,) * len(s.inputs)) for s in region.sites)
+        self._followers = frozenset(i for i, space in enumerate(spaces) if space.pe is not None)
+        self._groups = self._grouped()
+        for first, *others in self._groups:  # a pe that is given to one of a group is given to the one that chooses
+            given = [i for i in (first, *others) if self._fixed_of(i).pe is not None]
+            if given and given[0] != first:
+                self._least_menu(given[0])  # which refuses what it cannot be
+                pe = self._fixed_of(given[0]).pe
+                self.fixed[region.sites[first].node.name] = PartialFold(pe, self._fixed_of(first).simd)
+
+    def _fixed_of(self, i: int) -> PartialFold:
+        return self.fixed.get(self.region.sites[i].node.name, PartialFold())
+
+    def _grouped(self) -> list[list[int]]:
+        """Return the sites that share their ``pe``, in execution order: one that chooses it, and those on its lanes."""
+        groups: dict[int, list[int]] = {}
+        for i, site in enumerate(self.region.sites):
+            writer = self.region.writers[site.inputs[0]] if i in self._followers else -1
+            groups[i] = groups.get(writer, [])
+            groups[i].append(i)
+        return [group for i, group in groups.items() if group[0] == i]
 
     def _menu(self, i: int, lanes: tuple[int, ...]) -> _Menu:
         key = (i, lanes)
         if key not in self._menus:
             site = self.region.sites[i]
-            fixed = self.fixed.get(site.node.name, PartialFold())
-            self._menus[key] = _Menu(site, lanes, self.target, fixed, self.pack)
+            self._menus[key] = _Menu(site, lanes, self.target, self._fixed_of(i), self.pack)
         return self._menus[key]
 
     def input_lanes(self, cycles: int) -> dict[str, int]:
-        """Return the fewest lanes at which every input of the region arrives within ``cycles``."""
+        """Return the fewest lanes at which every input of the region arrives, and is worked on, within ``cycles``."""
         lanes: dict[str, int] = {}
         for name in self.region.inputs:
-            shape = self.region.shapes[name]
-            channels = shape[0]
-            pixels = math.prod(shape[1:])
-            lanes[name] = min(channels, -(-channels // max(1, cycles // pixels)))
+            channels, *pixels = self.region.shapes[name]
+            lanes[name] = min(channels, -(-channels // max(1, cycles // math.prod(pixels))))
+        for group in self._groups:
+            name = self.region.sites[group[0]].inputs[0]
+            if group[0] in self._followers:  # of an input's own lanes
+                fixed = self._fixed_of(group[0]).pe
+                more = [n for n in least_parts(self.region.shapes[name][0]) if n > lanes[name]]
+                wanted = (lanes[name], *more) if fixed is None else (fixed,)
+                enough = (n for n in wanted if all(len(self._menu(i, (n,)).within(cycles)) for i in group))
+                lanes[name] = next(enough, wanted[-1])
         return lanes
+
+    def _least_menu(self, i: int) -> _Menu:
+        """Return the menu of a site with the fewest lanes that its inputs can have."""
+        lanes = self._fixed_of(i).pe if i in self._followers else None
+        return self._menu(i, (lanes or 1,) * len(self.region.sites[i].inputs))
+
+    def _options(self, group: Sequence[int], lanes: tuple[int, ...], cycles: int) -> list[Option]:
+        """Return a group's Pareto-optimal folds of at most ``cycles`` steps among those of the fewest multipliers.
+
+        Fewest they are in products and, where two share a multiplier, in what is multiplied.
+
+        Parameters
+        ----------
+        group : sequence of int
+            Its sites.
+        lanes : tuple of int
+            Of the inputs of the first.
+        cycles : int
+        """
+        first = self._menu(group[0], lanes)
+        grid = first.within(cycles)
+        totals = np.stack([first.products(grid), first.multiplied(grid)])
+        others: dict[int, list[tuple[_Menu, NDArray[np.int64]]]] = {}
+        for pe in dict.fromkeys(grid[:, 0].tolist()):
+            menus = [self._menu(i, (pe,)) for i in group[1:]]
+            fitting = [menu.within(cycles)[:1] for menu in menus]
+            if all(map(len, fitting)):
+                others[pe] = list(zip(menus, fitting, strict=True))
+                for menu, least in others[pe]:
+                    totals[:, grid[:, 0] == pe] += np.stack([menu.products(least), menu.multiplied(least)])
+        possible = np.isin(grid[:, 0], list(others))
+        grid, totals = grid[possible], totals[:, possible]
+        near = [order for total in totals for order in np.argsort(total, kind="stable")[:_NEAR_LEAST].tolist()]
+        options: list[Option] = []
+        for pe, simd in grid[list(dict.fromkeys(near))].tolist():
+            chosen = [(first, first.fold(pe, simd))]
+            chosen += [(menu, menu.fold(*least[0].tolist())) for menu, least in others[pe]]
+            options.append(Option(tuple(fold for _, fold in chosen), sum_of(menu.cost(fold) for menu, fold in chosen)))
+        return _pareto(options)
 
     def folds(self, cycles: int) -> dict[str, Fold] | None:
         """Return the folds of fewest resources with at most ``cycles`` steps a kernel, or ``None`` beyond the limits.
@@ -188,32 +259,41 @@ class Search:
         if any(math.prod(self.region.shapes[name][1:]) > cycles for name in self.region.inputs):
             return None  # a pixel a cycle is the most that can arrive
         lanes = {name: 1 for name in self.region.shapes} | self.input_lanes(cycles)
+        sites = self.region.sites
+
+        def take(group: Sequence[int], option: Option) -> None:
+            for i, fold in zip(group, option.folds, strict=True):
+                lanes.update(dict.fromkeys(sites[i].outputs, fold.pe))
+
         picked: list[Option] = []
         for _ in range(_ROUNDS):
             menus: list[list[Option]] = []
-            for i, site in enumerate(self.region.sites):
-                menu = self._menu(i, tuple(lanes[s] for s in site.inputs))
-                options = menu.options(cycles)
+            for group in self._groups:
+                options = self._options(group, tuple(lanes[name] for name in sites[group[0]].inputs), cycles)
                 if not options:
                     return None
                 menus.append(options)
-                # A kernel without a choice of its own, and any in the first round, says at once what its reader gets.
-                if not picked or menu.space.pe is not None:
-                    lanes |= dict.fromkeys(site.outputs, options[0].fold.pe)
+                if not picked:  # in the first round a group says at once what its readers get
+                    take(group, options[0])
             best = self._merge(menus)
             if best is None:
                 return None
-            settled = [o.fold for o in picked] == [o.fold for o in best]
+            settled = [o.folds for o in picked] == [o.folds for o in best]
             picked = best
-            for site, option in zip(self.region.sites, picked, strict=True):
-                lanes |= dict.fromkeys(site.outputs, option.fold.pe)
+            for group, option in zip(self._groups, picked, strict=True):
+                take(group, option)
             if settled:
                 break
-        return {site.node.name: o.fold for site, o in zip(self.region.sites, picked, strict=True)}
+        found = {
+            i: fold
+            for group, option in zip(self._groups, picked, strict=True)
+            for i, fold in zip(group, option.folds, strict=True)
+        }
+        return {site.node.name: found[i] for i, site in enumerate(sites)}
 
     def least_interval(self) -> int | None:
         """Return the least interval in cycles that the limits allow, or ``None`` if no folds fit them."""
-        most = max(int(self._menu(i, (1,) * len(site.inputs)).steps.max()) for i, site in enumerate(self.region.sites))
+        most = max(int(self._least_menu(i).steps.max()) for i in range(len(self.region.sites)))
         most = max(most, *(self._input_beats(name) for name in self.region.inputs))
         if self.folds(most) is None:
             return None
