@@ -59,7 +59,10 @@ def emit(component: wiring.Component, name: str) -> str:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Hold the garbage collector: a netlist is millions of objects, none garbage; searching them takes a third."""
+    """Hold the garbage collector: a netlist is millions of objects, none garbage.
+
+    Searching them is a third of the time of a conversion; without, the process takes half as much memory again.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:

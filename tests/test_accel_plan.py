@@ -131,6 +131,18 @@ def test_depthwise_kernels_and_what_they_take_their_lanes_from_are_folded_togeth
         assert made.resources["multipliers"] <= multipliers
 
 
+def test_kernels_on_the_lanes_of_an_input_set_them():
+    b = Builder("input lanes")
+    x = b.input("x", (6, 5, 5), INT8)
+    b.output(b.add(conv((6, 5, 5), 6, 3, groups=6), x, name="depthwise", quantization=INT8))
+    b.output(b.add(MaxPool(kernel=(2, 2)), x, name="pool", quantization=INT8))
+    network = b.build()
+    made = plan.make(network, target="ecp5-25f", folds={"depthwise": PartialFold(pe=3)})
+    assert made.input_lanes == {"x": 3}
+    with pytest.raises(InputError, match="node 'pool' pe must be the 3 lanes of its input, not 2"):
+        plan.make(network, target="ecp5-25f", folds={"depthwise": PartialFold(pe=3), "pool": PartialFold(pe=2)})
+
+
 def test_lenet5_with_27_multipliers_takes_17_600_cycles_a_frame(lenet5):
     made = plan.make(lenet5, target="ecp5-85f", budget={"multipliers": 27})
     assert made.resources["multipliers"] <= 27

@@ -1,20 +1,20 @@
 """The search for folds: the least interval within limits, or the least resources for an interval.
 
-Why it is optimal for a chain. A kernel's steps depend on its own fold alone, and the interval of a chain is the largest
-of its kernels' steps (its beats are never more than the steps that produce them). So for a given interval ``T`` every
-kernel independently may take any fold with at most ``T`` steps, and the resources of a design are sums over kernels:
-which sums can be reached is found exactly by merging the kernels' Pareto-optimal uses one after another. More cycles
-only allow more folds, so whether ``T`` can be met is monotone in ``T``, and a binary search finds the least. Only the
-smallest ``pe`` for each number of tiles, and the smallest ``simd`` for each number of reduction steps, can be optimal;
-ragged folds are among them.
+Why it takes the fewest multipliers for a chain. A kernel's steps depend on its own fold alone, and the interval of a
+chain is the largest of its kernels' steps (its beats are never more than the steps that produce them). So for a given
+interval ``T`` every kernel independently may take any fold with at most ``T`` steps, and the resources of a design are
+sums over kernels: which sums can be reached is found by merging the kernels' Pareto-optimal uses one after another,
+those of the ``_NEAR_LEAST`` folds of fewest multipliers. More cycles only allow more folds, so whether ``T`` can be met
+is monotone in ``T``, and a binary search finds the least. Only the smallest ``pe`` for each number of tiles, and the
+smallest ``simd`` for each number of reduction steps, can be optimal; ragged folds are among them.
 
 Kernels that work on the lanes of their input, such as pools and depthwise convolutions, have no ``pe`` of their own:
 they form one group with the kernel whose lanes those are, and a group's folds are chosen together, for every ``pe`` of
 that.
 
 The one coupling left is that a stream's lanes, its writer's ``pe``, set the width of its reader's buffer. It is
-resolved by repeating the choice with the lanes of the last round until they no longer change; the placed design is then
-checked as it is.
+resolved by repeating the choice with the lanes of the last round until they no longer change, or for ``_ROUNDS``
+rounds; the placed design is checked as it is, whether they have settled or not.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ _NEAR_LEAST = 12
 _MOST_SUMS = 4000
 """Pareto-optimal sums kept while merging; more than any network here reaches."""
 _ROUNDS = 6
+UNHURRIED = 1 << 62
+"""An interval that any fold keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +183,19 @@ class Search:
         return self.fixed.get(self.region.sites[i].node.name, PartialFold())
 
     def _grouped(self) -> list[list[int]]:
-        """Return the sites that share their ``pe``, in execution order: one that chooses it, and those on its lanes."""
-        groups: dict[int, list[int]] = {}
+        """Return the sites that share their ``pe``, in execution order: one that chooses it, and those on its lanes.
+
+        Those on the lanes of an input share them too; none of them chooses.
+        """
+        groups: list[list[int]] = []
+        sharing: dict[str, list[int]] = {}  # by stream
         for i, site in enumerate(self.region.sites):
-            writer = self.region.writers[site.inputs[0]] if i in self._followers else -1
-            groups[i] = groups.get(writer, [])
-            groups[i].append(i)
-        return [group for i, group in groups.items() if group[0] == i]
+            group = sharing.setdefault(site.inputs[0], []) if i in self._followers else []
+            if not group:
+                groups.append(group)
+            group.append(i)
+            sharing |= dict.fromkeys(site.outputs, group)
+        return groups
 
     def _menu(self, i: int, lanes: tuple[int, ...]) -> _Menu:
         key = (i, lanes)
@@ -233,21 +241,21 @@ class Search:
         first = self._menu(group[0], lanes)
         grid = first.within(cycles)
         totals = np.stack([first.products(grid), first.multiplied(grid)])
-        others: dict[int, list[tuple[_Menu, NDArray[np.int64]]]] = {}
+        followers: dict[int, list[tuple[_Menu, NDArray[np.int64]]]] = {}  # for every pe: menus, and their least folds
         for pe in dict.fromkeys(grid[:, 0].tolist()):
             menus = [self._menu(i, (pe,)) for i in group[1:]]
-            fitting = [menu.within(cycles)[:1] for menu in menus]
-            if all(map(len, fitting)):
-                others[pe] = list(zip(menus, fitting, strict=True))
-                for menu, least in others[pe]:
+            least_folds = [menu.within(cycles)[:1] for menu in menus]
+            if all(map(len, least_folds)):
+                followers[pe] = list(zip(menus, least_folds, strict=True))
+                for menu, least in followers[pe]:
                     totals[:, grid[:, 0] == pe] += np.stack([menu.products(least), menu.multiplied(least)])
-        possible = np.isin(grid[:, 0], list(others))
-        grid, totals = grid[possible], totals[:, possible]
-        near = [order for total in totals for order in np.argsort(total, kind="stable")[:_NEAR_LEAST].tolist()]
+        meets = np.isin(grid[:, 0], list(followers))
+        grid, totals = grid[meets], totals[:, meets]
+        cheapest = [row for total in totals for row in np.argsort(total, kind="stable")[:_NEAR_LEAST].tolist()]
         options: list[Option] = []
-        for pe, simd in grid[list(dict.fromkeys(near))].tolist():
+        for pe, simd in grid[list(dict.fromkeys(cheapest))].tolist():
             chosen = [(first, first.fold(pe, simd))]
-            chosen += [(menu, menu.fold(*least[0].tolist())) for menu, least in others[pe]]
+            chosen += [(menu, menu.fold(*least[0].tolist())) for menu, least in followers[pe]]
             options.append(Option(tuple(fold for _, fold in chosen), sum_of(menu.cost(fold) for menu, fold in chosen)))
         return _pareto(options)
 
@@ -260,9 +268,11 @@ class Search:
             return None  # a pixel a cycle is the most that can arrive
         lanes = {name: 1 for name in self.region.shapes} | self.input_lanes(cycles)
         sites = self.region.sites
+        found: dict[int, Fold] = {}
 
         def take(group: Sequence[int], option: Option) -> None:
             for i, fold in zip(group, option.folds, strict=True):
+                found[i] = fold
                 lanes.update(dict.fromkeys(sites[i].outputs, fold.pe))
 
         picked: list[Option] = []
@@ -284,11 +294,6 @@ class Search:
                 take(group, option)
             if settled:
                 break
-        found = {
-            i: fold
-            for group, option in zip(self._groups, picked, strict=True)
-            for i, fold in zip(group, option.folds, strict=True)
-        }
         return {site.node.name: found[i] for i, site in enumerate(sites)}
 
     def least_interval(self) -> int | None:
@@ -305,7 +310,7 @@ class Search:
 
     def smallest(self) -> dict[str, Fold]:
         """Return the folds of fewest resources, however long they take."""
-        folds = self.folds(1 << 62)
+        folds = self.folds(UNHURRIED)
         assert folds is not None
         return folds
 

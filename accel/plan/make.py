@@ -11,7 +11,7 @@ from accel.errors import CapacityError, InputError, did_you_mean, shown
 from accel.network import Network
 from accel.plan import buffers, weights
 from accel.plan.design import Choice, Design, Placed, Queues, least_capacity, least_fifos, place
-from accel.plan.folds import PartialFold, Search
+from accel.plan.folds import UNHURRIED, PartialFold, Search
 from accel.plan.model import KernelPlan, Plan, RequantizerPlan, State, integers_of
 from accel.plan.resources import Resources, estimate, sum_of
 from accel.plan.sites import Region, region
@@ -268,8 +268,9 @@ class _Planner:
 
     def _smallest(self, part: Target) -> Resources:
         """Return what the smallest folds take of a part."""
-        folds = Search(self.region, part, {}, self.fixed, self.pack).smallest()
-        design = place(self.region, {name: Choice(fold) for name, fold in folds.items()}, {})
+        search = Search(self.region, part, {}, self.fixed, self.pack)
+        choices = {name: Choice(fold) for name, fold in search.smallest().items()}
+        design = place(self.region, choices, search.input_lanes(UNHURRIED))
         return sum_of(estimate(kernel.spec, part) for kernel in design.kernels)
 
 

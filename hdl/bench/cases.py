@@ -88,9 +88,9 @@ def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator
 
 
 def _folds(space: FoldSpace, number: int) -> Iterator[tuple[Fold, str]]:
-    """Yield folds, ragged ones among them, each with the form of its requantiser.
+    """Yield folds, each with the form of its requantiser; two by three is ragged for most examples.
 
-    Kernels of several rows a channel are large; they get one ragged fold and another, in turn by their ``number``.
+    Kernels of several rows a channel are large; they get that one and another, in turn by the example's ``number``.
     """
     channels, reduction = space.channels, space.reduction
     folds = [
@@ -100,8 +100,8 @@ def _folds(space: FoldSpace, number: int) -> Iterator[tuple[Fold, str]]:
         (channels, reduction, "dsp"),
     ]
     if space.macs > 1:
-        ragged = folds.pop(1)
-        folds = [ragged, folds[number % len(folds)]]
+        two_by_three = folds.pop(1)
+        folds = [two_by_three, folds[number % len(folds)]]
     for pe, simd, form in folds:
         if not space.whole or channels % pe == 0:
             yield Fold(space.pe or pe, simd), form

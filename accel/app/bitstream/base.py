@@ -138,8 +138,8 @@ class Family(Synthesis):
         clocks: dict[str, dict[str, float]] = read["fmax"]
         if not clocks:
             raise CheckError("place and route found no clocked logic")
-        slowest = min(clocks.values(), key=lambda clock: clock["achieved"])
-        return Placed(used, available, slowest["achieved"], _critical(read["critical_paths"]))
+        slowest = min(clocks, key=lambda name: clocks[name]["achieved"])
+        return Placed(used, available, clocks[slowest]["achieved"], _critical(read["critical_paths"], slowest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +172,10 @@ class Placed:
         return counts.most_common(1)[0][0] if counts else None
 
 
-def _critical(paths: list[dict[str, Any]]) -> tuple[str, ...]:
+def _critical(paths: list[dict[str, Any]], clock: str) -> tuple[str, ...]:
+    """Return the cells of the longest path from register to register of ``clock``, none if there is none."""
     for path in paths:
-        if path["from"] == path["to"]:  # register to register, on one clock
+        if path["from"] == path["to"] and path["from"].endswith(f" {clock}"):  # "posedge NAME"
             cells = [str(hop["to"]["cell"]) for hop in path["path"]]
             return tuple(dict.fromkeys(cells))
     return ()
