@@ -1,7 +1,8 @@
 """Cycles a time step of every recurrent cell, beside the bound: ``python -m benchmarks.recurrent_rate``.
 
 What a time step more adds to the interval of tensors, by the stepper, at the best fold of so many multipliers. The
-bound is the larger of the products' cycles and the critical path; the ratio is to it.
+bound is the larger of the products' cycles and the critical path; the ratio is to it. All gate rows one by one through
+the one gate pipeline are another bound.
 """
 
 from __future__ import annotations
@@ -72,19 +73,19 @@ def row(name: str, inputs: int, units: int, multipliers: int) -> str:
     layer = cells(inputs, units)[name]
     kernel = best(layer, multipliers)
     used = kernel.multipliers["mac"][0]
-    products, path = layer.gates * units * (inputs + units) / used, kernel.critical_cycles
+    products, path, gates = layer.gates * units * (inputs + units) / used, kernel.critical_cycles, kernel.gate_cycles
     cycles = step_cycles(kernel)
     fold = f"{kernel.fold.pe} x {kernel.fold.simd}"
     return (
-        f"| {name} | {inputs}, {units} | {used} | {fold} | {products:,.0f} | {path:,} | {cycles:,.0f} "
+        f"| {name} | {inputs}, {units} | {used} | {fold} | {products:,.0f} | {path:,} | {gates:,} | {cycles:,.0f} "
         f"| {cycles / max(products, path):.2f} |"
     )
 
 
 def main() -> None:
     """Print the table."""
-    print("| cell | inputs, units | MAC multipliers | pe x simd | products | critical path | cycles a step | ratio |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|")
+    print("| cell | inputs, units | MAC multipliers | pe x simd | products | critical path | gates | cycles | ratio |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     print(row("LSTM", 6, 20, 8))
     for name in cells(1, 1):
         for multipliers in MULTIPLIERS:

@@ -109,9 +109,9 @@ class Recurrent(RowKernel):
     Notes
     -----
     The bound of a time step is ``max(MACs / multipliers, critical path)``. The first is ``passes * tiles *
-    tile_steps``, ragged ends apart. The second is `critical_cycles`: from the last state through products, all rows in
-    turn through the gate pipeline, and the element-wise pipeline to its successor, and with two phases through them
-    twice, once to the reset states. What a time step takes beyond its products are `waiting_steps` and
+    tile_steps``, ragged ends apart. The second is `critical_cycles`: from a state through products, gate pipeline and
+    element-wise pipeline to its successor, and with two phases through them twice, once to the reset states. One gate
+    pipeline sets a bound besides, `gate_cycles`. What a time step takes beyond its products are `waiting_steps` and
     `reset_waiting_steps`.
     """
 
@@ -210,14 +210,18 @@ class Recurrent(RowKernel):
 
     @property
     def critical_cycles(self) -> int:
-        """Cycles from reading the last hidden state of a time step to reading that of the next.
+        """Cycles from reading a hidden state to reading its successor, which a time step takes at any fold."""
+        return self.state_cycles + self.reset_cycles
 
-        Every gate row reads every state, so all rows of a phase are served after that, one a cycle; the last one's
-        state comes out behind them.
+    @property
+    def gate_cycles(self) -> int:
+        """Cycles that a time step takes at any fold for its rows pass one gate pipeline one by one.
+
+        Every row reads every state, so all rows of a phase are served after the last state before it is read; the last
+        one's state comes out behind them.
         """
         rest = self.units - self.fold.pe
-        first = self.reset_cycles + rest if self.resets_states else 0
-        return first + self.state_cycles + rest * len(self.passes[-1])
+        return self.critical_cycles + rest * len(self.passes[-1]) + (rest if self.resets_states else 0)
 
     @property
     def waiting_steps(self) -> int:
