@@ -6,6 +6,7 @@ import pytest
 
 from accel import schedule
 from accel.errors import ToolError
+from hdl.axi.ports import Hold
 from hdl.bench.gallery import Gallery
 from hdl.faults import Fault
 from hdl.formal.catalogue import KERNEL_FAULTS, proofs, smallest
@@ -95,6 +96,19 @@ def test_the_shell_passes_ready_on_and_nothing_else(folder):
     ):
         paths = combinational(emit(component, "dut"), "dut", folder)
         assert {name: set(inputs) for name, inputs in paths.items() if inputs} == {ready: {follows}}
+
+
+@pytest.mark.synth
+@pytest.mark.parametrize(
+    ("component", "across"),
+    [
+        (Hold(8), {"core_ready": {"ready"}, "ends": {"ready"}}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_stands_around_a_core_has_no_other_path_across(folder, component, across):
+    paths = combinational(emit(component, "dut"), "dut", folder)
+    assert {name: set(inputs) for name, inputs in paths.items() if inputs} == across
 
 
 def test_a_fault_needs_its_place():

@@ -14,7 +14,7 @@ from accel.schedule.base import LayerKernel
 from accel.schedule.recurrent import Recurrent
 from hdl.bench.cases import Case, cases
 from hdl.faults import Fault
-from hdl.formal import blocks, kernels
+from hdl.formal import axi, blocks, kernels
 from hdl.formal.prover import Problem, Verdict, prove
 
 CONTRACT, ORDER = "contract", "order"
@@ -96,8 +96,9 @@ _FLOWS_FROM_STATE = {Recurrent.kind}
 
 
 def proofs() -> Iterator[Proof]:
-    """Yield every proof: the building blocks', then one of each kernel."""
+    """Yield every proof: the building blocks', those around a core, then one of each kernel."""
     yield from _blocks()
+    yield from _around()
     for kind in schedule.registry():
         mutant = list(KERNEL_FAULTS)[zlib.crc32(kind.encode()) % len(KERNEL_FAULTS)]
         yield of_kernel(smallest(kind), mutant)
@@ -182,4 +183,13 @@ def _blocks() -> Iterator[Proof]:
         "gates.GatePipeline", "each row of a tile once, in its cycle and turn",
         partial(blocks.gate_pipeline, spec), 24, False,
         "a row too many", Fault(r"dut\(", r"row != ", "1'h1 | row != "),
+    )  # fmt: skip
+
+
+def _around() -> Iterator[Proof]:
+    """Yield the proofs of what stands between a core and its bus or its host."""
+    yield Proof(
+        "axi.ports.Hold", "order; of tensors that a reset of the core cut off none ends", axi.hold, 6, True,
+        "a reset of the core that takes the beat",
+        Fault(r"dut\(", r"\{ leaves, enters \}", "{ leaves, enters, restart }"),
     )  # fmt: skip
