@@ -12,8 +12,11 @@ from hdl.faults import Fault
 from hdl.formal.catalogue import KERNEL_FAULTS, proofs, smallest
 from hdl.formal.prover import Problem, prove, solver
 from hdl.formal.structure import combinational
+from hdl.frames import Deframer, Framer
+from hdl.host_buffers import Lane, Outlet, TensorRing
 from hdl.shell import Gather, Scatter, Shell
 from hdl.top import Top
+from hdl.uart import Receiver, Transmitter
 from hdl.verilog import emit
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "formal.md"
@@ -103,6 +106,12 @@ def test_the_shell_passes_ready_on_and_nothing_else(folder):
     ("component", "across"),
     [
         (Hold(8), {"core_ready": {"ready"}, "ends": {"ready"}}),
+        (TensorRing(Lane("s", 2, 3, 4)), {}),
+        (Outlet(Lane("m", 2, 3, 4)), {"ends": {"beat__valid"}}),
+        (Framer(), {}),
+        (Deframer(), {}),
+        (Receiver(4), {}),
+        (Transmitter(4), {}),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -14,7 +14,7 @@ from accel.schedule.base import LayerKernel
 from accel.schedule.recurrent import Recurrent
 from hdl.bench.cases import Case, cases
 from hdl.faults import Fault
-from hdl.formal import axi, blocks, kernels
+from hdl.formal import axi, blocks, host_link, kernels
 from hdl.formal.prover import Problem, Verdict, prove
 
 CONTRACT, ORDER = "contract", "order"
@@ -192,4 +192,14 @@ def _around() -> Iterator[Proof]:
         "axi.ports.Hold", "order; of tensors that a reset of the core cut off none ends", axi.hold, 6, True,
         "a reset of the core that takes the beat",
         Fault(r"dut\(", r"\{ leaves, enters \}", "{ leaves, enters, restart }"),
+    )  # fmt: skip
+    yield Proof(
+        "host_buffers.TensorRing", "order, of bytes in good frames; a tensor without a gap", host_link.tensor_ring,
+        6, True,
+        "a dropped frame that stays", Fault(r"dut\(", r"rollback +\? kept", "rollback ? tail"), 12,
+    )  # fmt: skip
+    yield Proof(
+        "host_buffers.Outlet", "order; a frame's bytes are there before it begins, its last is marked",
+        host_link.outlet, 6, True,
+        "a frame released early", Fault(r"dut\(", r"= r_level >= ", "= 1'h1 | "),
     )  # fmt: skip
