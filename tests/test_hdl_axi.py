@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amaranth.back import rtlil
-from amaranth.hdl import ClockDomain, Module
+from amaranth.hdl import ClockDomain, Fragment, Module
 from amaranth.sim import Simulator
 
 import accel
@@ -179,38 +179,82 @@ def test_a_fault_in_the_wrapper_is_found(tmp_path, fault):
     assert re.search(rf"{finder}\w* +FAIL", (tmp_path / "run.log").read_text())
 
 
-def broken_rules(output):
-    """Return, by kind of device and number of its fault, the numbers of the rules seen broken."""
-    found = re.findall(r"^(stream|lite) (\d+) ([01]+)$", output, re.MULTILINE)
-    return {
-        (kind, int(fault)): [i for i, bit in enumerate(reversed(bits)) if bit == "1"] for kind, fault, bits in found
-    }
+DROPPED, CHANGED, IN_RESET, UNKNOWN, LAST = range(5)
+"""The rules of a channel as a channel_monitor numbers them, and that of a stream of tensors."""
+LITE_CHANNELS = {"AW": 0, "W": 4, "B": 8, "AR": 12, "R": 16}
+B_EARLY, R_EARLY, B_LATE, R_LATE, B_CODE, R_CODE = range(20, 26)
+"""Where the rules of those channels begin in what a lite_monitor says, and the rules of responses."""
 
 
-B, R, RESPONSES = 8, 16, 20
-"""Where the rules of those channels begin in what a lite_monitor says, and those of responses."""
-RULES = {("stream", fault): rules for fault, rules in enumerate([[], [0], [1], [2], [3], [4], [4]])} | {
-    ("lite", fault): rules
-    for fault, rules in enumerate([[], *([RESPONSES + rule] for rule in range(6)), [B + 0], [R + 1]])
-}
+def channel_faults(channel, monitor, first, bits):
+    """Return the faults that axi_broken.v has for a channel, and by fault the rules it breaks."""
+    dropped, changed, in_reset, unknown = ({(monitor, first + r)} for r in (DROPPED, CHANGED, IN_RESET, UNKNOWN))
+    faults = {f"{channel}_dropped": dropped, f"{channel}_reset": in_reset}
+    faults |= {f"{channel}_unknown_{signal}": unknown for signal in ("valid", "ready")}
+    for bit in range(bits):
+        faults |= {f"{channel}_changed={bit}": changed, f"{channel}_unknown={bit}": unknown}
+    return faults
+
+
+def all_faults():
+    """Return by fault of axi_broken.v the rules it breaks, as pairs of a monitor and the rule's number."""
+    faults = {"none": set()}
+    for channel, first in LITE_CHANNELS.items():
+        payload = re.compile(rf"{channel}(?!valid|ready)", re.IGNORECASE)
+        bits = sum(member.shape for name, member in PORTS.items() if payload.match(name))
+        faults |= channel_faults(channel, "lite", first, bits)
+    faults |= {"B_early_AW": {("lite", B_EARLY)}, "B_early_W": {("lite", B_EARLY)}, "R_early": {("lite", R_EARLY)}}
+    faults |= {"B_late": {("lite", B_LATE)}, "R_late": {("lite", R_LATE)}}
+    faults |= {"B_exokay": {("lite", B_CODE)}, "R_exokay": {("lite", R_CODE)}}
+    bits = tdata_bits(STREAM)
+    for stream in ("s_axis", "m_axis"):
+        faults |= channel_faults(stream, stream, 0, bits + 1)
+        faults |= {f"{stream}_early": {(stream, LAST)}, f"{stream}_missing": {(stream, LAST)}}
+        faults[f"{stream}_unknown={bits}"] = {(stream, UNKNOWN), (stream, LAST)}  # TLAST itself
+    return faults
+
+
+def broken_sources(folder):
+    """Write a bench of two streams into ``folder``, and return it with the device and the others of axi_broken.v."""
+    wrapper = AxiWrapper("accel_core", [("s", STREAM)], [("m", STREAM)], DESIGN_HASH)
+    Fragment.get(wrapper, None)  # Amaranth warns of what is never elaborated
+    (folder / "bench.v").write_text(bench_verilog(wrapper)[0])
+    return [str(path) for path in (RTL / "axi_broken.v", RTL / "axi_monitors.v", folder / "bench.v")]
+
+
+def rules_broken(simulation, faults):
+    """Assert that each fault breaks its rules and no other, and return those broken and all that there are."""
+    rules, seen = set(), {}
+    for fault in faults:
+        done = subprocess.run([*simulation, f"+{fault}"], capture_output=True, text=True, check=True)
+        said = re.findall(r"^(lite|[sm]_axis) ([01]+)$", done.stdout, re.MULTILINE)
+        state = {(monitor, rule): bit for monitor, bits in said for rule, bit in enumerate(reversed(bits))}
+        rules |= state.keys()
+        seen[fault] = {rule for rule, bit in state.items() if bit == "1"}
+    assert seen == faults
+    return set().union(*seen.values()), rules
+
+
+UNKNOWNS = {("s_axis", UNKNOWN), ("m_axis", UNKNOWN), *(("lite", first + UNKNOWN) for first in LITE_CHANNELS.values())}
+"""The rules that Verilator, which knows no unknown, cannot see broken."""
 
 
 @pytest.mark.cocotb
-def test_every_monitor_fires_on_its_device_and_on_no_other(tmp_path):
+def test_every_rule_of_every_monitor_is_seen_broken_and_no_other_with_it(tmp_path):
     environment, verilator = verilator_environment()
     command = ["--binary", "--timing", "-Wno-fatal", "--top-module", "broken", "--Mdir", ".", "-o", "broken"]
-    run_tool([str(verilator), *command, str(RTL / "axi_broken.v"), str(RTL / "axi_monitors.v")], tmp_path, environment)
-    done = subprocess.run([tmp_path / "broken"], capture_output=True, text=True, check=True)
-    two_valued = RULES | {("stream", 4): []}  # Verilator knows no unknown
-    assert broken_rules(done.stdout) == two_valued
+    run_tool([str(verilator), *command, *broken_sources(tmp_path)], tmp_path, environment)
+    faults = {fault: rules for fault, rules in all_faults().items() if "unknown" not in fault}
+    broken, rules = rules_broken([tmp_path / "broken"], faults)
+    assert broken == rules - UNKNOWNS
 
 
 @icarus
-def test_every_monitor_fires_on_unknowns_too(tmp_path):
-    sources = [RTL / "axi_broken.v", RTL / "axi_monitors.v"]
-    subprocess.run(["iverilog", "-g2012", "-s", "broken", "-o", tmp_path / "broken", *sources], check=True)
-    done = subprocess.run(["vvp", tmp_path / "broken"], capture_output=True, text=True, check=True)
-    assert broken_rules(done.stdout) == RULES
+def test_and_so_is_every_rule_on_unknowns(tmp_path):
+    run_tool(["iverilog", "-g2012", "-s", "broken", "-o", "broken", *broken_sources(tmp_path)], tmp_path, os.environ)
+    faults = {fault: rules for fault, rules in all_faults().items() if "unknown" in fault or not rules}
+    broken, _ = rules_broken(["vvp", tmp_path / "broken"], faults)
+    assert broken >= UNKNOWNS
 
 
 def outputs_within_the_cycle(component):

@@ -1,125 +1,185 @@
-// Devices with one fault each, under the monitors that must see it; fault 0 is none.
+// A device, a manager, a source and a sink on the bench of AxiWrapper's ports. They keep every rule of the interfaces but
+// for the fault that a plusarg names.
 
-// Sends tensors of four beats to a reader that stalls.
-module broken_stream #(parameter FAULT = 0) (
-    input wire clk, input wire resetn, input wire ready, output wire valid, output wire [7:0] data, output wire last
+// The sending end of a channel. Faults: +NAME_dropped and +NAME_changed=BIT, of what waits, while it is not taken;
+// +NAME_reset; +NAME_unknown_valid; +NAME_unknown=BIT.
+module sender #(parameter NAME = "channel", parameter BITS = 1) (
+    input wire clk, input wire resetn, input wire offers, input wire [BITS-1:0] offered, input wire ready,
+    output wire valid, output wire [BITS-1:0] payload
 );
-    localparam DROPS = 1, CHANGES = 2, IN_RESET = 3, UNKNOWN = 4, EARLY = 5, NEVER = 6;
-    reg full;
-    reg [7:0] count;
+    reg dropped, in_reset, unknown_valid, waiting;
+    reg [BITS-1:0] changed, unknown;
+    integer place;
+    wire waits_on = waiting && !ready;
 
-    assign valid = FAULT == IN_RESET && !resetn || full;
-    assign data = FAULT == UNKNOWN && count == 9 ? 8'bx : count;
-    assign last = FAULT == NEVER ? 0 : FAULT == EARLY && count == 6 ? 1 : count[1:0] == 3;
+    initial begin
+        dropped = $test$plusargs({NAME, "_dropped"});
+        in_reset = $test$plusargs({NAME, "_reset"});
+        unknown_valid = $test$plusargs({NAME, "_unknown_valid"});
+        changed = 0;
+        unknown = 0;
+        if ($value$plusargs({NAME, "_changed=%d"}, place)) changed[place] = 1;
+        if ($value$plusargs({NAME, "_unknown=%d"}, place)) unknown[place] = 1'bx;
+    end
+
+    assign valid = unknown_valid ? 1'bx : resetn ? offers && !(dropped && waits_on) : in_reset;
+    assign payload = offered ^ unknown ^ (waits_on ? changed : {BITS{1'b0}});
+
+    always @(posedge clk) waiting <= resetn && offers && !ready;
+endmodule
+
+// The receiving end of a channel. Fault: +NAME_unknown_ready.
+module receiver #(parameter NAME = "channel") (input wire takes, output wire ready);
+    reg unknown;
+    initial unknown = $test$plusargs({NAME, "_unknown_ready"});
+    assign ready = unknown ? 1'bx : takes;
+endmodule
+
+// Sends tensors. Faults, beside the channel's: +NAME_early and +NAME_missing, of TLAST.
+module stream_sender #(parameter NAME = "stream", parameter BITS = 8, parameter BEATS = 8) (
+    input wire clk, input wire resetn, input wire ready, output wire valid, output wire [BITS-1:0] data, output wire last
+);
+    reg early, missing;
+    reg [BITS-1:0] count;
+    wire ends = count % BEATS == BEATS - 1;
+
+    initial begin
+        early = $test$plusargs({NAME, "_early"});
+        missing = $test$plusargs({NAME, "_missing"});
+    end
+
+    sender #(NAME, BITS + 1) channel (
+        clk, resetn, 1'b1, {early && count % BEATS == 1 || ends && !missing, count}, ready, valid, {last, data}
+    );
 
     always @(posedge clk)
-        if (!resetn) begin
-            full <= 0;
+        if (!resetn) count <= 0;
+        else if (ready) count <= count + 1;
+endmodule
+
+// A device that answers a write and a read at a time. Faults of its own: +B_early_AW and +B_early_W, which wait for no
+// address or no word; +R_early; +B_late; +R_late; +B_exokay; +R_exokay.
+module accel_axi (
+    input wire aclk, input wire aresetn, output wire irq,
+    input wire s_axi_awvalid, output wire s_axi_awready, input wire [11:0] s_axi_awaddr, input wire [2:0] s_axi_awprot,
+    input wire s_axi_wvalid, output wire s_axi_wready, input wire [31:0] s_axi_wdata, input wire [3:0] s_axi_wstrb,
+    output wire s_axi_bvalid, input wire s_axi_bready, output wire [1:0] s_axi_bresp,
+    input wire s_axi_arvalid, output wire s_axi_arready, input wire [11:0] s_axi_araddr, input wire [2:0] s_axi_arprot,
+    output wire s_axi_rvalid, input wire s_axi_rready, output wire [31:0] s_axi_rdata, output wire [1:0] s_axi_rresp,
+    input wire s_axis_tvalid, output wire s_axis_tready, input wire [15:0] s_axis_tdata, input wire s_axis_tlast,
+    output wire m_axis_tvalid, input wire m_axis_tready, output wire [15:0] m_axis_tdata, output wire m_axis_tlast
+);
+    localparam EXOKAY = 1, SLVERR = 2;
+    reg no_address, no_word, no_request, b_late, r_late, b_exokay, r_exokay;
+    reg address, word, request, written, read;
+    reg [1:0] pace;
+    reg [31:0] count;
+
+    initial begin
+        no_address = $test$plusargs("B_early_AW");
+        no_word = $test$plusargs("B_early_W");
+        no_request = $test$plusargs("R_early");
+        b_late = $test$plusargs("B_late");
+        r_late = $test$plusargs("R_late");
+        b_exokay = $test$plusargs("B_exokay");
+        r_exokay = $test$plusargs("R_exokay");
+    end
+
+    assign irq = 0;
+    receiver #("AW") aw (!address, s_axi_awready);
+    receiver #("W") w (!word, s_axi_wready);
+    receiver #("AR") ar (!request, s_axi_arready);
+    receiver #("s_axis") s (pace == 0, s_axis_tready);
+    wire [1:0] bresp = b_exokay ? EXOKAY : SLVERR, rresp = r_exokay ? EXOKAY : SLVERR;
+    sender #("B", 2) b (aclk, aresetn, written, bresp, s_axi_bready, s_axi_bvalid, s_axi_bresp);
+    sender #("R", 34) r (
+        aclk, aresetn, read, {count, rresp}, s_axi_rready, s_axi_rvalid, {s_axi_rdata, s_axi_rresp}
+    );
+    stream_sender #("m_axis", 16) m (aclk, aresetn, m_axis_tready, m_axis_tvalid, m_axis_tdata, m_axis_tlast);
+
+    always @(posedge aclk)
+        if (!aresetn) begin
+            address <= 0;
+            word <= 0;
+            request <= 0;
+            written <= 0;
+            read <= 0;
+            pace <= 0;
             count <= 0;
         end else begin
-            full <= FAULT == DROPS && count == 5 && !ready ? !full : 1;
-            if (full && ready) count <= count + 1;
-            else if (FAULT == CHANGES && full && count == 5) count <= 9;
+            pace <= pace + 1;
+            if (s_axi_awvalid && s_axi_awready) address <= 1;
+            if (s_axi_wvalid && s_axi_wready) word <= 1;
+            if (s_axi_arvalid && s_axi_arready) request <= 1;
+            if (s_axi_bready) written <= 0;
+            if (s_axi_rready) read <= 0;
+            if ((address || no_address) && (word || no_word) && !written && !b_late) begin
+                written <= 1;
+                address <= 0;
+                word <= 0;
+            end
+            if ((request || no_request) && !read && !r_late) begin
+                read <= 1;
+                request <= 0;
+                count <= count + 1;
+            end
         end
 endmodule
 
-// Answers reads and writes of a manager that stalls.
-module broken_lite #(parameter FAULT = 0) (
-    input wire clk, input wire resetn,
-    input wire awvalid, output reg awready, input wire wvalid, output reg wready,
-    output reg bvalid, input wire bready, output reg [1:0] bresp,
-    input wire arvalid, output reg arready, output reg rvalid, input wire rready, output reg [31:0] rdata,
-    output reg [1:0] rresp
-);
-    localparam B_EARLY = 1, R_EARLY = 2, B_LATE = 3, R_LATE = 4, B_CODE = 5, R_CODE = 6, B_DROPS = 7, R_CHANGES = 8;
-    wire written = !awready && (!wready || FAULT == B_EARLY) && !bvalid;
-
-    always @(posedge clk)
-        if (!resetn) begin
-            awready <= 1;
-            wready <= 1;
-            arready <= 1;
-            bvalid <= 0;
-            rvalid <= 0;
-            bresp <= 0;
-            rresp <= 0;
-            rdata <= 0;
-        end else begin
-            if (awvalid && awready) awready <= 0;
-            if (wvalid && wready) wready <= 0;
-            if (arvalid && arready) arready <= 0;
-            if (bready) bvalid <= 0;
-            if (rready) rvalid <= 0;
-            if (written && FAULT != B_LATE) begin
-                bvalid <= 1;
-                bresp <= FAULT == B_CODE ? 1 : 2;
-                awready <= 1;
-                wready <= 1;
-            end
-            if (FAULT == B_DROPS && bvalid) bvalid <= 0;
-            if ((!arready || FAULT == R_EARLY) && !rvalid && FAULT != R_LATE) begin
-                rvalid <= 1;
-                rresp <= FAULT == R_CODE ? 1 : 0;
-                rdata <= rdata + 1;
-                arready <= 1;
-            end
-            if (FAULT == R_CHANGES && rvalid && !rready) rdata <= rdata + 1;
-        end
-endmodule
-
+// The other side: a manager that writes and reads by chance, a source and a sink.
 module broken;
-    localparam STREAMS = 7, LITES = 9;
-    reg clk, resetn;
+    reg clk, resetn, aw, w, ar;
     reg [15:0] noise;
-    wire [5*STREAMS-1:0] streams;
-    wire [26*LITES-1:0] lites;
-    integer i;
-    genvar f;
+    wire awvalid, awready, wvalid, wready, bvalid, bready, arvalid, arready, rvalid, rready;
+    wire [11:0] awaddr, araddr;
+    wire [2:0] awprot, arprot;
+    wire [31:0] wdata, rdata;
+    wire [3:0] wstrb;
+    wire [1:0] bresp, rresp;
+    wire s_valid, s_ready, s_last, m_valid, m_ready, m_last;
+    wire [15:0] s_data, m_data;
 
-    generate
-        for (f = 0; f < STREAMS; f = f + 1) begin : stream
-            wire valid, last;
-            wire [7:0] data;
-            broken_stream #(f) device (clk, resetn, noise[0], valid, data, last);
-            stream_monitor #("stream", 8, 4) monitor (
-                clk, resetn, 1'b0, valid, noise[0], data, last, streams[5*f +: 5]
-            );
-        end
-        for (f = 0; f < LITES; f = f + 1) begin : lite
-            reg aw, w, ar;
-            wire awready, wready, bvalid, arready, rvalid;
-            wire [1:0] bresp, rresp;
-            wire [31:0] rdata;
-            always @(posedge clk)
-                if (!resetn) begin
-                    aw <= 0;
-                    w <= 0;
-                    ar <= 0;
-                end else begin
-                    if (!aw || awready) aw <= noise[3] && awready;
-                    if (!w || wready) w <= noise[5] && wready && noise[4];
-                    if (!ar || arready) ar <= noise[7] && arready;
-                end
-            broken_lite #(f) device (
-                clk, resetn, aw, awready, w, wready, bvalid, noise[0], bresp, ar, arready, rvalid, noise[1], rdata, rresp
-            );
-            lite_monitor #(40) monitor (
-                clk, resetn, aw, awready, 12'd0, 3'd0, w, wready, 32'd0, 4'd0, bvalid, noise[0], bresp,
-                ar, arready, 12'd0, 3'd0, rvalid, noise[1], rdata, rresp, lites[26*f +: 26]
-            );
-        end
-    endgenerate
+    sender #("AW", 15) sends_aw (clk, resetn, aw, 15'd0, awready, awvalid, {awaddr, awprot});
+    sender #("W", 36) sends_w (clk, resetn, w, 36'd0, wready, wvalid, {wdata, wstrb});
+    sender #("AR", 15) sends_ar (clk, resetn, ar, 15'd0, arready, arvalid, {araddr, arprot});
+    receiver #("B") takes_b (noise[0], bready);
+    receiver #("R") takes_r (noise[1], rready);
+    stream_sender #("s_axis", 16) source (clk, resetn, s_ready, s_valid, s_data, s_last);
+    receiver #("m_axis") sink (noise[2], m_ready);
+
+    axi_bench bench (
+        .aclk(clk), .aresetn(resetn), .restart(1'b0), .irq(), .lite_broken(), .s_axis_broken(), .m_axis_broken(),
+        .s_axi_awvalid(awvalid), .s_axi_awready(awready), .s_axi_awaddr(awaddr), .s_axi_awprot(awprot),
+        .s_axi_wvalid(wvalid), .s_axi_wready(wready), .s_axi_wdata(wdata), .s_axi_wstrb(wstrb),
+        .s_axi_bvalid(bvalid), .s_axi_bready(bready), .s_axi_bresp(bresp),
+        .s_axi_arvalid(arvalid), .s_axi_arready(arready), .s_axi_araddr(araddr), .s_axi_arprot(arprot),
+        .s_axi_rvalid(rvalid), .s_axi_rready(rready), .s_axi_rdata(rdata), .s_axi_rresp(rresp),
+        .s_axis_tvalid(s_valid), .s_axis_tready(s_ready), .s_axis_tdata(s_data), .s_axis_tlast(s_last),
+        .m_axis_tvalid(m_valid), .m_axis_tready(m_ready), .m_axis_tdata(m_data), .m_axis_tlast(m_last)
+    );
 
     always #5 clk = !clk;
-    always @(posedge clk) noise <= {noise[14:0], noise[15] ^ noise[14] ^ noise[12] ^ noise[3]};
+    always @(posedge clk) begin
+        noise <= {noise[14:0], noise[15] ^ noise[14] ^ noise[12] ^ noise[3]};
+        if (!resetn) begin
+            aw <= 0;
+            w <= 0;
+            ar <= 0;
+        end else begin
+            if (!aw || awready) aw <= noise[3] && noise[8];
+            if (!w || wready) w <= noise[5] && noise[4];
+            if (!ar || arready) ar <= noise[7];
+        end
+    end
 
     initial begin
         clk = 0;
         resetn = 0;
         noise = 16'hACE1;
         #42 resetn = 1;
-        #5000 for (i = 0; i < STREAMS; i = i + 1) $display("stream %0d %b", i, streams[5*i +: 5]);
-        for (i = 0; i < LITES; i = i + 1) $display("lite %0d %b", i, lites[26*i +: 26]);
+        #5000 $display("lite %b", bench.watch_lite.broken);
+        $display("s_axis %b", bench.watch_s_axis.broken);
+        $display("m_axis %b", bench.watch_m_axis.broken);
         $finish;
     end
 endmodule
