@@ -77,14 +77,14 @@ def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator
         spec = None
         for fold, form in _folds(space, number):
             try:
-                case = _layer_case(kernel, op, example, lanes, fold, form, tensors, seed)
+                case = layer_case(kernel, op, example, lanes, fold, form, tensors, seed)
             except UnsupportedError:
                 break
             spec = case.spec
             yield case
         if isinstance(spec, LayerKernel) and spec.packing is not None:
             for fold in _packed_folds(space):
-                yield _layer_case(kernel, op, example, lanes, fold, "serial", tensors, seed)
+                yield layer_case(kernel, op, example, lanes, fold, "serial", tensors, seed)
 
 
 def _folds(space: FoldSpace, number: int) -> Iterator[tuple[Fold, str]]:
@@ -116,7 +116,7 @@ def _packed_folds(space: FoldSpace) -> Iterator[Fold]:
             return
 
 
-def _layer_case(
+def layer_case(
     kernel: type[LayerKernel],
     op: str,
     example: Example,
@@ -126,6 +126,22 @@ def _layer_case(
     tensors: int,
     seed: int,
 ) -> Case:
+    """Return the case of a kernel for an example of a layer.
+
+    Parameters
+    ----------
+    kernel : type of LayerKernel
+    op : str
+        The layer's, for the name.
+    example : Example
+    lanes : list of int
+        Of every input.
+    fold : Fold
+    form : str
+        Of the requantiser: "serial" or "dsp".
+    tensors, seed : int
+        How many are drawn, and from what.
+    """
     place = (example.layer, example.shapes, example.quantizations, example.output, lanes)
     spec = kernel.of(*place, fold=fold)
     if form == "dsp" and example.layer.requantize is not None:
