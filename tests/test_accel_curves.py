@@ -1,7 +1,9 @@
 """Tables of activations: exact at their knots, and within a bound from calculus over the whole range."""
 
 import math
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +56,23 @@ def test_max_error_is_the_largest_there_is():
     curve = Curve(np.tanh, FixedPoint(10, 7), FixedPoint(16, 15), 5)
     errors = [abs(curve(np.array([q]))[0] / 2**15 - math.tanh(q / 128)) for q in range(-512, 512)]
     assert curve.max_error == pytest.approx(max(errors), abs=1e-12)
+
+
+DOCUMENTED = Path(__file__).parents[1] / "docs" / "recurrent.md"
+COLUMNS = [(name, interpolate) for name in ("Tanh", "Sigmoid") for interpolate in (True, False)]
+"""Of the table of largest errors there."""
+
+
+@pytest.mark.parametrize("index_bits", range(6, 11))
+def test_largest_errors_are_those_that_are_documented(index_bits):
+    """Over every one of the 65,536 inputs."""
+    (row,) = re.findall(rf"^\| {1 << index_bits:,} \|(( [\d.e-]+ \|){{4}})$", DOCUMENTED.read_text(), re.MULTILINE)
+    documented = [cell.strip() for cell in row[0].split("|") if cell.strip()]
+    curves = [Curve(Activation(name), SOURCES[0], OUTPUTS[0], index_bits, linear) for name, linear in COLUMNS]
+    q = np.arange(-(1 << 15), 1 << 15)
+    for curve, (name, _), error in zip(curves, COLUMNS, documented, strict=True):
+        exact = np.tanh(q / 4096) if name == "Tanh" else 1 / (1 + np.exp(-q / 4096))
+        assert f"{np.abs(curve(q) / 2**15 - exact).max():.1e}" == error
 
 
 def test_a_table_as_long_as_its_input_is_exact():
