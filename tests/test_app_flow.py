@@ -1,6 +1,7 @@
 """From a model to a report, and to a bitstream."""
 
 import json
+import re
 
 import pytest
 
@@ -8,6 +9,8 @@ from accel import shipped, tools
 from accel.app import build, cli, flow, generate, manifest
 from accel.app.build import BuildResult
 from accel.errors import CheckError, InputError, ToolError
+from benchmarks.flow_models import save
+from benchmarks.import_samples.sketch import Sketch
 
 
 def run_cli(*arguments):
@@ -55,6 +58,31 @@ def test_missed_timing_is_a_failed_check_that_names_the_kernel(tmp_path):
     assert "Fmax 31.4 MHz MISSES 50 MHz; tensors a second: 1,234 at Fmax" in str(missed)
     with pytest.raises(CheckError, match=r"Fmax is 31\.4 MHz, the clock 50 MHz; the slowest path is in kernel conv1"):
         missed.check()
+
+
+@pytest.mark.synth
+@pytest.mark.slow
+def test_a_clock_out_of_reach_is_exit_1_and_names_the_kernel_of_the_slowest_path(tmp_path, capsys):
+    s = Sketch(seed=12)
+    y = s.op("Relu", s.op("Gemm", s.input("x", "n", 6), s.weights(4, 6), s.weights(4), transB=1))
+    path, calibration = save(s.model(s.op("Gemm", y, s.weights(3, 4), s.weights(3), transB=1)), tmp_path, "two")
+    out = tmp_path / "out"
+    assert run_cli("quantize", path, "--calibration", calibration, "-o", tmp_path / "q.onnx") == 0
+    smallest = ("--target", "up5k", "--clock-mhz", 200, "--fps", 1000)
+    assert run_cli("generate", tmp_path / "q.onnx", *smallest, "-o", out) == 0
+    assert run_cli("build", out) == CheckError.exit_code == 1
+    said = re.search(
+        r"timing is missed: Fmax is (\S+) MHz, the clock 200 MHz; the slowest path is in kernel (\w+)",
+        capsys.readouterr().err,
+    )
+    report = json.loads((out / "build" / "place.json").read_text())
+    (fmax,) = report["fmax"].values()
+    assert said[1] == f"{fmax['achieved']:.1f}"
+    design = manifest.read(out)
+    (instance,) = (kernel.instance for kernel in design.kernels if design.names[kernel.instance] == said[2])
+    slowest = next(path for path in report["critical_paths"] if path["from"] == path["to"])
+    inside = [f".{instance}." in hop["to"]["cell"] for hop in slowest["path"]]
+    assert 2 * sum(inside) > len(inside)
 
 
 def test_a_missing_tool_is_exit_3_with_its_install_line(tmp_path, monkeypatch, capsys):
