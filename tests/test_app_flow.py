@@ -6,9 +6,10 @@ import re
 import pytest
 
 from accel import shipped, tools
-from accel.app import build, cli, flow, generate, manifest
+from accel.app import build, cli, flow, generate, manifest, verify
 from accel.app.build import BuildResult
 from accel.errors import CheckError, InputError, ToolError
+from benchmarks import flows
 from benchmarks.flow_models import save
 from benchmarks.import_samples.sketch import Sketch
 
@@ -58,6 +59,21 @@ def test_missed_timing_is_a_failed_check_that_names_the_kernel(tmp_path):
     assert "Fmax 31.4 MHz MISSES 50 MHz; tensors a second: 1,234 at Fmax" in str(missed)
     with pytest.raises(CheckError, match=r"Fmax is 31\.4 MHz, the clock 50 MHz; the slowest path is in kernel conv1"):
         missed.check()
+
+
+def test_a_benchmark_s_row_has_a_cell_under_every_heading_and_says_what_failed(tmp_path):
+    used = {"lut": 1234, "ff": 1, "dsp": 5, "bram": 6}
+    rates = {"at the clock": 7000.4, "at Fmax": 8000.0}
+    built = BuildResult(tmp_path / "x.bit", used, used, 31.44, 50.0, None, {"synthesis": 2.0, "pack": 1.0}, rates)
+    verified = verify.VerifyResult(1, "given", "none", 0, "verilator", (), 9, 0, 9, 0, 1, 1, None)
+    row = flows.Row(flows.Subject("x", "up5k"), verified, built)
+    wanted = ["x", "up5k", "50", "31.4 **missed**", "5", "6", "1,234", "7,000", "8,000", "", "0", "3"]
+    assert row.cells == wanted
+    assert len(wanted) == len(flows.HEADINGS)
+    failed = flows.measure(flows.Subject("mlp", "no_such_part"), tmp_path)
+    assert len(failed.cells) == len(flows.HEADINGS)
+    assert "no_such_part" in failed.error
+    assert failed.error in failed.cells
 
 
 @pytest.mark.synth
