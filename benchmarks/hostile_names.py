@@ -37,6 +37,7 @@ from accel.app import generate as generating
 from accel.app import tensors
 from accel.app.compare import compare
 from accel.app.handover import inline
+from accel.cell import METADATA_PREFIX
 from accel.display import plain as plain_text
 from accel.errors import ModelError, shown
 from hdl import verilog
@@ -126,10 +127,10 @@ def tokens(model: Message) -> list[str]:
 
 
 def renamed(model: onnx.ModelProto, names: dict[str, str]) -> onnx.ModelProto:
-    """Return a copy of a model with its tokens replaced."""
+    """Return a copy of a model with its tokens replaced, in the keys of what its metadata says of cells too."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    _rename(copy, names)
+    _rename(copy, names | {f"{METADATA_PREFIX}{old}": f"{METADATA_PREFIX}{new}" for old, new in names.items()})
     return copy
 
 
@@ -155,6 +156,17 @@ def _rename(message: Message, names: dict[str, str]) -> None:
                 _rename(item, names)
             elif isinstance(item, str):
                 value[i] = names.get(item, item)
+
+
+def in_tokens(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a model with a token in the place of every name in its graph: a plain model."""
+    graph = model.graph
+    values = [*graph.input, *graph.output, *graph.value_info]
+    found = {graph.name, *(value.name for value in (*values, *graph.initializer))}
+    found |= {dim.dim_param for value in values for dim in value.type.tensor_type.shape.dim}
+    for node in graph.node:
+        found |= {node.name, *node.input, *node.output}
+    return renamed(model, {name: f"zq{i:04d}x" for i, name in enumerate(sorted(found - {""}), 1)})
 
 
 def naming(model: onnx.ModelProto, drawn: list[str]) -> dict[str, str]:
@@ -231,7 +243,8 @@ def outcome(model: onnx.ModelProto, stem: str, folder: Path, **where: str) -> Ou
     onnx.save(model, path)
     design = generating.generate(path, out=out, **where)
     network = load(path)
-    x = {name: np.zeros((2, 2), np.float32) for name in network.inputs}
+    inputs = [network.tensors[name] for name in network.inputs]
+    x = {tensor.name: np.zeros(np.insert(tensor.shape, tensor.batch_axis, 2), np.float32) for tensor in inputs}
     tensors.write_npz(folder / "y.npz", reference.run(network, x))
     compared = compare(network)
     report = compared.reports[0]
@@ -343,7 +356,10 @@ def _tags(page: str) -> list[tuple[str, ...]]:
 
 
 class Remembered:
-    """Emission that is not done again for components that are equal: which Verilog comes of one is a function of it."""
+    """Emission that is not done again for components that are equal: which Verilog comes of one is a function of it.
+
+    That it is one, whatever the names around it, the tests hold on models emitted in full.
+    """
 
     def __init__(self) -> None:
         self.emit, self.known = verilog.emit, dict[str, list[tuple[Any, str]]]()

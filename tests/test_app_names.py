@@ -11,8 +11,10 @@ import accel
 from accel import tools
 from accel.app import cli, tensors
 from accel.app.manifest import Manifest
+from accel.quantize import quantize
 from benchmarks import hostile_names
 from benchmarks.hostile_names import ATTACKS, FILE, naming, outcome, plain_model, renamed, tokens
+from benchmarks.import_samples.sketch import Sketch
 from hdl import verilog
 from hdl.bench.simulators import run_tool, verilator_environment
 
@@ -39,13 +41,74 @@ EMISSION = hostile_names.Remembered()
 silent = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 
 
-def attack(shift):
-    """Return a plain model and a name for each of its tokens, every attack among them."""
-    model = plain_model()
+def attack(shift, model=None):
+    """Return a plain model, `plain_model` if none is given, and a name for each of its tokens.
+
+    The attacks come in turn from the one at ``shift``, so that `plain_model` has every one.
+    """
+    model = model or plain_model()
     count = len(tokens(model)) + 1
     return model, naming(
         model, [ATTACKS[(i + shift) % len(ATTACKS)] + ATTACKS[i * 7 % len(ATTACKS)] for i in range(count)]
     )
+
+
+def branches():
+    """Two convolutions, a pool of each kind behind them, joined for a dense layer."""
+    s = Sketch(seed=8)
+    x = s.input("x", "n", 2, 4, 4)
+    left = s.op("MaxPool", s.op("Conv", x, s.weights(2, 2, 3, 3), pads=[1] * 4), kernel_shape=[2, 2], strides=[2, 2])
+    right = s.op("AveragePool", s.op("Conv", x, s.weights(1, 2, 1, 1)), kernel_shape=[2, 2], strides=[2, 2])
+    joined = s.op("Concat", left, right, axis=1)
+    return s.model(s.op("Gemm", s.op("Flatten", joined), s.weights(2, 12), transB=1))
+
+
+def recurrent(op, gates):
+    """A cell whose last step a dense layer reads."""
+    s = Sketch(seed=9)
+    parts = [s.weights(1, gates * 3, 2), s.weights(1, gates * 3, 3), s.weights(1, gates * 6)]
+    y = s.op(op, s.input("x", 3, "n", 2), *parts, outputs=2, hidden_size=3)
+    return s.model(s.op("Gemm", s.op("Squeeze", f"{y}_1", s.const([0], "int64")), s.weights(2, 3), transB=1))
+
+
+def quantised(folder, model):
+    """Quantise a model of one input and return it."""
+    onnx.save(onnx.shape_inference.infer_shapes(model), folder / "float.onnx")
+    (x,) = model.graph.input
+    shape = [dim.dim_value or 8 for dim in x.type.tensor_type.shape.dim]
+    values = np.random.default_rng(5).uniform(-2, 2, shape).astype(np.float32)
+    return onnx.load(quantize(folder / "float.onnx", {x.name: values}, output_path=folder / "integer.onnx").path)
+
+
+def both_outcomes(folder, model, names, **where):
+    """Return what accel makes of a plain model and of the hostile one."""
+    found = []
+    for given, stem in ((model, FILE), (renamed(model, names), names[FILE])):
+        inner = folder / str(len(found))
+        inner.mkdir()
+        found.append(outcome(given, stem, inner, **where))
+    return found
+
+
+def assert_no_name_in(files, names):
+    """Assert that no name of a model stands in what tools read."""
+    for name, data in files.items():
+        if name.endswith((".v", ".h", ".lpf", ".core", ".hex")):
+            assert data.isascii(), name
+            assert not [n for n in names.values() if len(n) > 12 and n.encode() in data], name
+
+
+def parse(folder, files, *, library=(), top=""):
+    """Let Yosys and Verilator read the Verilog of a design, its testbench apart."""
+    sources = [name for name in files if name.endswith(".v") and name != "accel_tb.v"]
+    for name in sources:
+        (folder / name).write_bytes(files[name])
+    reads = [*library, *(f"read_verilog {name}" for name in sources)]
+    script = "; ".join([*reads, f"hierarchy -check {top}", "proc"])
+    tools.run(tools.YOSYS, ["-q", "-p", script], folder=folder, log=folder / "yosys.log")
+    environment, verilator = verilator_environment()
+    lint = [str(verilator), "--lint-only", "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT", "--top-module", "accel_axi"]
+    run_tool([*lint, "accel_core.v", "accel_axi.v"], folder, environment)
 
 
 @silent
@@ -60,29 +123,36 @@ def test_hostile_names_change_nothing_but_names(made):
 @pytest.mark.cocotb
 def test_nor_do_they_on_a_board_where_yosys_and_verilator_parse_what_is_emitted(tmp_path):
     model, names = attack(0)
-    found = []
-    for given, stem in ((model, FILE), (renamed(model, names), names[FILE])):
-        folder = tmp_path / str(len(found))
-        folder.mkdir()
-        found.append(outcome(given, stem, folder, board=hostile_names.BOARD))
-    plain, hostile = found
+    plain, hostile = both_outcomes(tmp_path, model, names, board=hostile_names.BOARD)
     assert {"accel_board.v", "accel_board.lpf", "accel.core", "README.md", "manifest.json"} <= hostile.files.keys()
     assert list(hostile_names.differences(plain, hostile, names)) == []
     described = Manifest.model_validate_json(hostile.files["manifest.json"])
     assert set(described.names.values()) - set(names.values()) <= {f"{n} fork" for n in names.values()}
-    for name, data in hostile.files.items():
-        if name.endswith((".v", ".h", ".lpf", ".core", ".hex")):
-            assert data.isascii(), name
-            assert not [n for n in names.values() if len(n) > 12 and n.encode() in data], name
-    sources = [name for name in hostile.files if name.endswith(".v") and name != "accel_tb.v"]
-    for name in sources:
-        (tmp_path / name).write_bytes(hostile.files[name])
-    reads = [f"read_verilog {name}" for name in sources]
-    script = "; ".join(["read_verilog -lib +/ecp5/cells_bb.v", *reads, "hierarchy -check -top accel_board; proc"])
-    tools.run(tools.YOSYS, ["-q", "-p", script], folder=tmp_path, log=tmp_path / "yosys.log")
-    environment, verilator = verilator_environment()
-    lint = [str(verilator), "--lint-only", "-Wno-fatal", "-Wno-WIDTH", "-Wno-UNOPTFLAT", "--top-module", "accel_axi"]
-    run_tool([*lint, "accel_core.v", "accel_axi.v"], tmp_path, environment)
+    assert_no_name_in(hostile.files, names)
+    parse(tmp_path, hostile.files, library=["read_verilog -lib +/ecp5/cells_bb.v"], top="-top accel_board")
+
+
+@pytest.mark.synth
+@pytest.mark.cocotb
+@pytest.mark.parametrize(
+    ("shift", "model", "kinds"),
+    [
+        (0, branches(), {"fork", "conv2d", "maxpool", "averagepool", "concat", "dense"}),
+        (60, recurrent("LSTM", 4), {"recurrent", "dense"}),
+        (100, recurrent("GRU", 3), {"recurrent", "dense"}),  # between them they have every attack
+    ],
+    ids=["branches", "lstm", "gru"],
+)
+def test_nor_do_they_in_other_kernels_whose_verilog_is_emitted_in_full(tmp_path, shift, model, kinds):
+    model, names = attack(shift, hostile_names.in_tokens(quantised(tmp_path, model)))
+    plain, hostile = both_outcomes(tmp_path, model, names, target="ecp5-85f")
+    described = Manifest.model_validate_json(hostile.files["manifest.json"])
+    assert {kernel.kind for kernel in described.kernels} == kinds
+    assert list(hostile_names.differences(plain, hostile, names)) == []
+    for name in ("accel_core.v", "accel_axi.v", "accel_shell.v"):  # not even the design's is there
+        assert hostile.files[name] == plain.files[name]
+    assert_no_name_in(hostile.files, names)
+    parse(tmp_path, hostile.files)
 
 
 @silent
