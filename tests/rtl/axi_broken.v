@@ -57,8 +57,8 @@ module stream_sender #(parameter NAME = "stream", parameter BITS = 8, parameter 
         else if (ready) count <= count + 1;
 endmodule
 
-// A device that answers a write and a read at a time. Faults of its own: +B_early_AW and +B_early_W, which wait for no
-// address or no word; +R_early; +B_late; +R_late; +B_exokay; +R_exokay.
+// A device that answers a write and a read at a time. Faults of its own: +B_early_AW, +B_early_W and +R_early, which
+// once wait for no address, word or request; +B_late; +R_late; +B_exokay; +R_exokay.
 module accel_axi (
     input wire aclk, input wire aresetn, output wire irq,
     input wire s_axi_awvalid, output wire s_axi_awready, input wire [11:0] s_axi_awaddr, input wire [2:0] s_axi_awprot,
@@ -70,15 +70,18 @@ module accel_axi (
     output wire m_axis_tvalid, input wire m_axis_tready, output wire [15:0] m_axis_tdata, output wire m_axis_tlast
 );
     localparam EXOKAY = 1, SLVERR = 2;
-    reg no_address, no_word, no_request, b_late, r_late, b_exokay, r_exokay;
+    reg early_address, early_word, early_request, b_late, r_late, b_exokay, r_exokay;
     reg address, word, request, written, read;
     reg [1:0] pace;
     reg [31:0] count;
+    wire has_address = address || early_address && !s_axi_awvalid;
+    wire has_word = word || early_word && !s_axi_wvalid;
+    wire has_request = request || early_request && !s_axi_arvalid;
 
     initial begin
-        no_address = $test$plusargs("B_early_AW");
-        no_word = $test$plusargs("B_early_W");
-        no_request = $test$plusargs("R_early");
+        early_address = $test$plusargs("B_early_AW");
+        early_word = $test$plusargs("B_early_W");
+        early_request = $test$plusargs("R_early");
         b_late = $test$plusargs("B_late");
         r_late = $test$plusargs("R_late");
         b_exokay = $test$plusargs("B_exokay");
@@ -113,13 +116,16 @@ module accel_axi (
             if (s_axi_arvalid && s_axi_arready) request <= 1;
             if (s_axi_bready) written <= 0;
             if (s_axi_rready) read <= 0;
-            if ((address || no_address) && (word || no_word) && !written && !b_late) begin
+            if (has_address && has_word && !written && !b_late) begin
                 written <= 1;
+                if (!address) early_address <= 0;
+                if (!word) early_word <= 0;
                 address <= 0;
                 word <= 0;
             end
-            if ((request || no_request) && !read && !r_late) begin
+            if (has_request && !read && !r_late) begin
                 read <= 1;
+                if (!request) early_request <= 0;
                 request <= 0;
                 count <= count + 1;
             end
