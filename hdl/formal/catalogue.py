@@ -14,7 +14,7 @@ from accel.schedule.base import LayerKernel
 from accel.schedule.recurrent import Recurrent
 from hdl.bench.cases import Case, cases
 from hdl.faults import Fault
-from hdl.formal import axi, blocks, host_link, kernels
+from hdl.formal import axi, blocks, host_link, kernels, serial_line
 from hdl.formal.prover import Problem, Verdict, prove
 
 CONTRACT, ORDER = "contract", "order"
@@ -202,4 +202,21 @@ def _around() -> Iterator[Proof]:
         "host_buffers.Outlet", "order; a frame's bytes are there before it begins, its last is marked",
         host_link.outlet, 6, True,
         "a frame released early", Fault(r"dut\(", r"= r_level >= ", "= 1'h1 | "),
+    )  # fmt: skip
+    yield Proof(
+        "frames.Framer", "order; flags and escapes as defined, whatever the checksum", serial_line.framer, 6, True,
+        "a byte taken over the one that waits",
+        Fault(r"dut\(", r"assign body__ready = .*?;", "assign body__ready = 1'h1;"),
+    )  # fmt: skip
+    yield Proof(
+        "frames.Deframer", "a body's bytes in order, each once; a verdict on each frame", serial_line.deframer, 8, True,
+        "checksums given as data", Fault(r"dut\(", r">= 3'h4", ">= 3'h3"), 30,
+    )  # fmt: skip
+    yield Proof(
+        "uart.Transmitter", "each byte's bits in turn, each as long as a bit is", serial_line.transmitter, 6, True,
+        "a stop bit too few", Fault(r"dut\(", "4'ha", "4'h9"), 24,
+    )  # fmt: skip
+    yield Proof(
+        "uart.Receiver", "each byte once, edges a cycle off", serial_line.receiver, 6, True,
+        "bits read at their edges", Fault(r"dut\(", r"3'h4, \\\$procmux", r"3'h3, \\$procmux"), 45,
     )  # fmt: skip
