@@ -1,8 +1,8 @@
-"""The AXI wrapper's blocks that hold beats, each with the properties that are proven of it."""
+"""The AXI wrapper's blocks at its streams, each with the properties that are proven of it."""
 
 from __future__ import annotations
 
-from hdl.axi.ports import Hold
+from hdl.axi.ports import Gate, Hold
 from hdl.formal.harness import Wires, harness, scoreboard
 from hdl.formal.prover import Problem
 from hdl.verilog import emit
@@ -50,3 +50,27 @@ def hold(bits: int = 4) -> Problem:
         ".restart(restart)", ".ends(ends)", ".open(open)",
     ]  # fmt: skip
     return Problem(emit(Hold(bits), "dut"), harness(body, pins), lemmas, {"stale": "dut.stale"})
+
+
+def gate(beats: int = 3) -> Problem:
+    """`hdl.axi.ports.Gate`: tensors enter whole, one for each start or all while enabled; TLAST is compared."""
+    body = [
+        "  (* anyseq *) wire enable, start, offers, marked; wire opens, waits, first, last, early, missing;\n"
+        "  reg [7:0] place; reg pending; wire moves = offers & opens;\n"
+        f"  wire begins = moves & place == 0, ends = moves & place == {beats - 1};\n"
+        "  always @(posedge clk) begin\n"
+        "    place <= rst | ends ? 0 : place + moves;\n"
+        "    pending <= !rst & (start | (pending & !begins));\n  end\n"
+        "  always @* if (!rst) begin\n"
+        "    whole: assert (opens == (place != 0 | enable | pending));\n"
+        "    one_for_each_start: assert (waits == pending);\n"
+        f"    placed: assert (first == (place == 0) & last == (place == {beats - 1}));\n"
+        "    compared: assert (early == (moves & marked & !ends) & missing == (ends & !marked));\n  end\n",
+    ]
+    lemmas = (
+        f"  wire [{(beats - 1).bit_length() - 1}:0] beat;\n"
+        f"  always @* if (!rst) counted: assert (beat == place & place < {beats});\n"
+    )
+    names = ("enable", "start", "moves", "marked", "opens", "waits", "first", "last", "early", "missing")
+    pins = [f".{name}({name})" for name in names]
+    return Problem(emit(Gate(beats), "dut"), harness(body, pins), lemmas, {"beat": "dut.position.beat"})

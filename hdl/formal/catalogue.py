@@ -194,6 +194,10 @@ def _around() -> Iterator[Proof]:
         Fault(r"dut\(", r"\{ leaves, enters \}", "{ leaves, enters, restart }"),
     )  # fmt: skip
     yield Proof(
+        "axi.ports.Gate", "tensors enter whole, one for each start; TLAST is compared", axi.gate, 6, True,
+        "a tensor stopped in the middle", Fault(r"dut\(", r"= ~ first;", "= 1'h0;"),
+    )  # fmt: skip
+    yield Proof(
         "host_buffers.TensorRing", "order, of bytes in good frames; a tensor without a gap", host_link.tensor_ring,
         6, True,
         "a dropped frame that stays", Fault(r"dut\(", r"rollback +\? kept", "rollback ? tail"), 12,
