@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from rich.console import Console
-from rich.progress import Progress
 
 from accel.app.build import BuildResult
 from accel.app.flow import flow
 from accel.app.verify import VerifyResult
 from accel.errors import AccelError
 from benchmarks.flow_models import large_lstm, nested_resnet, save
+from benchmarks.progress import rows
 
 LINK = "through the link"
 HEADINGS = (
@@ -133,17 +131,6 @@ def measure(subject: Subject, folder: Path) -> Row:
     return Row(subject, done.verified, done.built)
 
 
-def rows(chosen: Sequence[Subject]) -> Iterator[Row]:
-    """Yield a row for every design, and show on a terminal how far it is."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("designs", total=len(chosen))
-        for subject in chosen:
-            progress.update(task, description=str(subject))
-            with tempfile.TemporaryDirectory() as folder:
-                yield measure(subject, Path(folder))
-            progress.advance(task)
-
-
 def line(cells: Sequence[str]) -> str:
     """Return a line of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
@@ -161,7 +148,7 @@ def main() -> int:
     if asked.md:
         print(line(HEADINGS), line(["---"] * 2 + ["---:"] * (len(HEADINGS) - 2)), sep="\n")
     failed = False
-    for row in rows(chosen):
+    for row in rows(chosen, measure):
         print(line(row.cells) if asked.md else row, flush=True)
         failed |= row.error is not None
     return 1 if failed else 0

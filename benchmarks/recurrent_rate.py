@@ -7,7 +7,7 @@ the one gate pipeline are another bound.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from accel import stepper
 from accel.cell import CellFormats
@@ -64,21 +64,53 @@ def interval_cycles(kernel: Recurrent) -> int:
 
 def step_cycles(kernel: Recurrent) -> float:
     """Return the cycles a time step more takes; the first of a tensor reads constants and waits for nothing."""
-    longer = replace(kernel, time_steps=2 * STEPS)
-    return (interval_cycles(longer) - interval_cycles(kernel)) / STEPS
+    longer = replace(kernel, time_steps=2 * kernel.time_steps)
+    return (interval_cycles(longer) - interval_cycles(kernel)) / kernel.time_steps
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a time step takes.
+
+    Attributes
+    ----------
+    kernel : Recurrent
+        Best folded.
+    multipliers : int
+        MAC multipliers it has.
+    products : float
+        Cycles of its products.
+    cycles : float
+        Of a time step more.
+    """
+
+    kernel: Recurrent
+    multipliers: int
+    products: float
+    cycles: float
+
+    @property
+    def bound(self) -> float:
+        """The larger of the products' cycles and the critical path."""
+        return max(self.products, self.kernel.critical_cycles)
+
+
+def rate(layer: IntegerRecurrent, multipliers: int) -> Rate:
+    """Return what a time step of a cell takes on at most so many multipliers."""
+    kernel = best(layer, multipliers)
+    used = kernel.multipliers["mac"][0]
+    products = layer.gates * layer.hidden_size * (layer.input_size + layer.hidden_size) / used
+    return Rate(kernel, used, products, step_cycles(kernel))
 
 
 def row(name: str, inputs: int, units: int, multipliers: int) -> str:
     """Return a row of the table."""
-    layer = cells(inputs, units)[name]
-    kernel = best(layer, multipliers)
-    used = kernel.multipliers["mac"][0]
-    products, path, gates = layer.gates * units * (inputs + units) / used, kernel.critical_cycles, kernel.gate_cycles
-    cycles = step_cycles(kernel)
-    fold = f"{kernel.fold.pe} x {kernel.fold.simd}"
+    found = rate(cells(inputs, units)[name], multipliers)
+    kernel = found.kernel
     return (
-        f"| {name} | {inputs}, {units} | {used} | {fold} | {products:,.0f} | {path:,} | {gates:,} | {cycles:,.0f} "
-        f"| {cycles / max(products, path):.2f} |"
+        f"| {name} | {inputs}, {units} | {found.multipliers} | {kernel.fold.pe} x {kernel.fold.simd} "
+        f"| {found.products:,.0f} | {kernel.critical_cycles:,} | {kernel.gate_cycles:,} | {found.cycles:,.0f} "
+        f"| {found.cycles / found.bound:.2f} |"
     )
 
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from accel import targets, tools
 from accel.app import bitstream
 from accel.app.generate import CORE
+from benchmarks.progress import rows
 from benchmarks.resource_designs import Subject, subjects
 from hdl import top, verilog
 
@@ -81,17 +78,6 @@ def measure(subject: Subject, folder: Path) -> Row:
     return Row(subject, made.resources, family.synthesised(folder / bitstream.STATISTICS), seconds)
 
 
-def rows(chosen: Sequence[Subject]) -> Iterator[Row]:
-    """Yield a row for every design, and show on a terminal how far it is."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("designs", total=len(chosen))
-        for subject in chosen:
-            progress.update(task, description=str(subject))
-            with tempfile.TemporaryDirectory() as folder:
-                yield measure(subject, Path(folder))
-            progress.advance(task)
-
-
 def table(found: Sequence[Row]) -> Iterator[str]:
     """Yield the document's table."""
     yield f"| design | asked | {' | '.join(NAMES.values())} |"
@@ -124,7 +110,7 @@ def main() -> int:
         parser.error(f"no design has {asked.only!r} in its line")
     began = time.perf_counter()
     found: list[Row] = []
-    for row in rows(chosen):
+    for row in rows(chosen, measure):
         found.append(row)
         if not asked.md:
             print(row, flush=True)

@@ -59,10 +59,7 @@ def emit(component: wiring.Component, name: str) -> str:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Hold the garbage collector: a netlist is millions of objects, none garbage.
-
-    Searching them is a third of the time of a conversion; without, the process takes half as much memory again.
-    """
+    """Hold the garbage collector: a netlist is millions of objects, none garbage, and it would search them again."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

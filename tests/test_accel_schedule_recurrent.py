@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from accel import schedule, stepper
+from accel import schedule
 from accel.cell import CellFormats
 from accel.errors import UnsupportedError
 from accel.layers import registry
@@ -16,9 +16,9 @@ from accel.layers.recurrent_examples import GATE, HIDDEN, PREACTIVATION, STATE, 
 from accel.layers.rnn import RNN
 from accel.layers.slice import Slice
 from accel.schedule.fold import Fold
-from accel.schedule.graph import TOP, Link, ScheduleGraph
 from accel.schedule.recurrent import Recurrent
 from accel.schedule.timeslice import TimeSlice
+from benchmarks import recurrent_rate
 
 FORMATS = CellFormats(preactivation=PREACTIVATION, activations=(GATE,) * 3, hidden=HIDDEN, state=STATE, index_bits=8)
 TWO_GATES = CellFormats(preactivation=PREACTIVATION, activations=(GATE,) * 2, hidden=HIDDEN, index_bits=8)
@@ -38,46 +38,30 @@ def placed(inputs, units, steps, fold, cell="LSTM"):
     return Recurrent.of(example.layer, example.shapes, (UINT8,), HIDDEN.quantization, (1,), fold=fold)
 
 
-def interval(kernel):
-    links = (Link((TOP, 0), (0, 0)), Link((0, 0), (TOP, 0)))
-    return stepper.step(ScheduleGraph(("k",), (kernel.schedule,), links), 8).interval_cycles
-
-
 @pytest.mark.parametrize("fold", [Fold(1, 2), Fold(2, 1)], ids=str)
 def test_an_lstm_of_20_units_on_8_multipliers_takes_at_most_300_cycles_a_step(fold):
     kernel = placed(6, 20, 30, fold)
     assert kernel.multipliers["mac"][0] == 8
-    cycles = interval(kernel) / kernel.time_steps
+    cycles = recurrent_rate.step_cycles(kernel)
     print(f"{fold}: {cycles:.1f} cycles a step, bound {2080 / 8:.0f}, waiting {kernel.waiting_steps}")
     assert cycles <= 300
-
-
-def folds_of(cell, multipliers):
-    """Return the folds of at most so many multipliers, of each number of units at once the widest."""
-    rows = {"LSTM": 4, "GRU, resets products": 3}.get(cell, 1)
-    return [Fold(pe, multipliers // (rows * pe)) for pe in range(1, 33) if multipliers // (rows * pe)]
 
 
 @pytest.mark.parametrize(
     ("units", "multipliers"), [(32, 8), (64, 8), (128, 8), (256, 8), (64, 64), (128, 64), (256, 64)]
 )
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", recurrent_rate.cells(1, 1))
 def test_larger_ones_stay_within_a_tenth_of_the_bound(cell, units, multipliers):
-    kernels = [placed(units, units, 12, fold, cell) for fold in folds_of(cell, multipliers)]
-    kernel = min(kernels, key=lambda k: k.total_steps)
-    products = kernel.gates * units * 2 * units / kernel.multipliers["mac"][0]
-    cycles = interval(kernel) / kernel.time_steps
-    print(f"{kernel.fold}: {cycles:.1f} cycles a step, products {products:.0f}, critical path {kernel.critical_cycles}")
-    assert cycles <= 1.1 * max(products, kernel.critical_cycles)
+    found = recurrent_rate.rate(recurrent_rate.cells(units, units)[cell], multipliers)
+    print(f"{found.kernel.fold}: {found.cycles:.1f} cycles a step, bound {found.bound:.0f}")
+    assert found.bound <= found.cycles <= 1.1 * found.bound
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", recurrent_rate.cells(1, 1))
 def test_few_units_on_many_multipliers_keep_the_one_gate_pipeline_busy(cell):
-    kernels = [placed(32, 32, steps, fold, cell) for steps in (12, 24) for fold in folds_of(cell, 64)]
-    short, long = (min((k for k in kernels if k.time_steps == n), key=lambda k: k.total_steps) for n in (12, 24))
-    cycles = (interval(long) - interval(short)) / 12  # the first time step waits for no state
-    print(f"{long.fold}: {cycles:.1f} cycles a step, gate pipeline {long.gate_cycles}")
-    assert long.gate_cycles <= cycles <= 1.1 * long.gate_cycles
+    found = recurrent_rate.rate(recurrent_rate.cells(32, 32)[cell], 64)
+    print(f"{found.kernel.fold}: {found.cycles:.1f} cycles a step, gate pipeline {found.kernel.gate_cycles}")
+    assert found.kernel.gate_cycles <= found.cycles <= 1.1 * found.kernel.gate_cycles
 
 
 def test_a_gru_that_resets_states_stores_them_before_its_candidates_read_them():
@@ -117,7 +101,7 @@ def test_turning_sequences_round_takes_a_beat_a_cycle_where_two_are_held(capacit
     layer = Slice(start=(9, 0), count=(10, 6), step=(-1, 1))
     kernel = TimeSlice.of(layer, [(10, 6)], [UINT8], UINT8, [2], capacity=capacity)
     assert kernel.capacity == (64 if capacity is None else capacity)
-    cycles = interval(kernel)
+    cycles = recurrent_rate.interval_cycles(kernel)
     print(f"{kernel.capacity} beats held: {cycles:.1f} cycles for a sequence of {kernel.inputs[0].beats} beats")
     assert share * 30 <= cycles <= share * 30 + 4
 

@@ -90,7 +90,8 @@ def _layer_cases(kernel: type[LayerKernel], tensors: int, seed: int) -> Iterator
 def _folds(space: FoldSpace, number: int) -> Iterator[tuple[Fold, str]]:
     """Yield folds, each with the form of its requantiser; two by three is ragged for most examples.
 
-    Kernels of several rows a channel are large; they get that one and another, in turn by the example's ``number``.
+    The two largest come in turn, by the example's ``number``. Kernels of several rows a channel are large; they get two
+    by three and one other in turn.
     """
     channels, reduction = space.channels, space.reduction
     folds = [
@@ -102,6 +103,8 @@ def _folds(space: FoldSpace, number: int) -> Iterator[tuple[Fold, str]]:
     if space.macs > 1:
         two_by_three = folds.pop(1)
         folds = [two_by_three, folds[number % len(folds)]]
+    else:
+        del folds[2 + number % 2]
     for pe, simd, form in folds:
         if not space.whole or channels % pe == 0:
             yield Fold(space.pe or pe, simd), form

@@ -1,6 +1,6 @@
 """Every kernel at awkward shapes, folds and stalls: each value against the layer, each transfer against the stepper.
 
-The same cases run in Amaranth's simulator (a few) and as emitted Verilog in Verilator (four in five).
+The same cases run in Amaranth's simulator (a few) and as emitted Verilog in Verilator (all of them).
 """
 
 import shutil
@@ -11,9 +11,9 @@ import pytest
 from accel import schedule, stalls, stepper
 from accel.schedule.base import LayerKernel
 from hdl import kernels
-from hdl.bench import Bench, Design, Drive, Port
-from hdl.bench.amaranth_simulator import simulate
+from hdl.bench import Bench, Drive
 from hdl.bench.cases import cases
+from hdl.bench.contract import SPARE_CYCLES, differences, differences_in_amaranth
 from hdl.bench.gallery import Gallery
 from hdl.bench.power_up import without_initial_values
 from hdl.top import Top
@@ -22,11 +22,8 @@ from hdl.verilog import emit
 KINDS = tuple(schedule.registry())
 TENSORS = 3
 SEED = 1
-SPARE_CYCLES = 200
 RESETS, RESETS_AS_VERILOG = 4, 2
 PARTS = 4
-LEFT_OUT = 5
-"""One in so many cases, so that all fit into the time of a test run."""
 LEAST_CASES = 2000
 MODULE = "gallery"
 
@@ -41,28 +38,8 @@ def bound_cycles(case):
     return case.spec.schedule.bound_cycles
 
 
-def all_but_some():
-    """Return the cases of all kernels but one in `LEFT_OUT`, the shortest first."""
-    found = [case for kind in KINDS for i, case in enumerate(cases(kind, TENSORS)) if i % LEFT_OUT != LEFT_OUT - 1]
-    return sorted(found, key=bound_cycles)
-
-
 def predicted(case, sources, sinks):
     return stepper.step(case.graph, TENSORS, source_stalls=sources, sink_stalls=sinks)
-
-
-def differences(case, run, inputs, outputs):
-    """Return what differs between a prediction and what was seen, in words."""
-    found = []
-    for i, (want, got) in enumerate(zip(run.inputs, inputs, strict=True)):
-        if not np.array_equal(want.ravel(), got.cycles):
-            found.append(f"{case.name}: input {i} moves in other cycles")
-    for o, (want, values, got) in enumerate(zip(run.outputs, case.outputs, outputs, strict=True)):
-        if not np.array_equal(want.ravel(), got.cycles):
-            found.append(f"{case.name}: output {o} moves in other cycles")
-        if not np.array_equal(values.reshape(-1, values.shape[-1]), got.values):
-            found.append(f"{case.name}: output {o} has other values")
-    return found
 
 
 def test_every_kernel_of_the_schedules_has_gateware():
@@ -70,7 +47,7 @@ def test_every_kernel_of_the_schedules_has_gateware():
 
 
 def test_there_are_cases_enough(record_property):
-    count = len(all_but_some()) * len(stalls.NAMES)
+    count = sum(len(cases(kind, TENSORS)) for kind in KINDS) * len(stalls.NAMES)
     record_property("cases", count)
     print(f"{count} cases of {len(KINDS)} kernels under {len(stalls.NAMES)} stall patterns")
     assert count >= LEAST_CASES
@@ -83,19 +60,7 @@ def test_in_amaranths_simulator(kind, name):
     found = sorted(cases(kind, TENSORS), key=bound_cycles)
     packed = [case for case in found if isinstance(case.spec, LayerKernel) and case.spec.fold.packed]
     for case in (*found[:3], *packed[:1]):
-        sources, sinks = patterns(case, name, SEED)
-        run = predicted(case, sources, sinks)
-        drive = Drive(TENSORS, case.inputs, sources, sinks)
-        limit = run.cycles + SPARE_CYCLES
-        seen = simulate(kernels.kernel(case.spec), of_kernel(case), drive, limit_cycles=limit)
-        assert not differences(case, run, seen.inputs, seen.outputs)
-
-
-def of_kernel(case):
-    """Return a kernel alone as the simulated design."""
-    spec = case.spec
-    inputs = tuple(Port(f"input_{i}", s) for i, s in enumerate(spec.inputs))
-    return Design(spec.kind, inputs, tuple(Port(f"output_{o}", s) for o, s in enumerate(spec.outputs)))
+        assert not differences_in_amaranth(case, *patterns(case, name, SEED))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,25 +69,20 @@ def test_after_a_reset_at_any_moment_all_is_exact(kind):
     several = [c for c in cases(kind, TENSORS) if c.spec.schedule.results > 1]
     case = min(several, key=bound_cycles)
     sources, sinks = patterns(case, "random", SEED)
-    run = predicted(case, sources, sinks)
-    drive = Drive(TENSORS, case.inputs, sources, sinks)
-    moments = np.random.default_rng(SEED).integers(1, run.cycles + 1, RESETS)
-    for seed, moment in enumerate(moments.tolist()):
-        limit = run.cycles + SPARE_CYCLES
-        component = kernels.kernel(case.spec)
-        seen = simulate(component, of_kernel(case), drive, limit_cycles=limit, interrupted=moment, seed=seed)
-        assert not differences(case, run, seen.inputs, seen.outputs), moment
+    last = predicted(case, sources, sinks).cycles
+    for seed, moment in enumerate(np.random.default_rng(SEED).integers(1, last + 1, RESETS).tolist()):
+        assert not differences_in_amaranth(case, sources, sinks, interrupted=moment, seed=seed), moment
 
 
 @pytest.mark.cocotb
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_as_emitted_verilog(tmp_path, part):
-    """A share of the cases of all kernels as one emitted module, compiled once, under every pattern of stalls.
+    """A share of all cases of all kernels as one emitted module, compiled once, under every pattern of stalls.
 
     Cases that take about as long are together, so that none runs idle for long while others work.
     """
-    every = all_but_some()
+    every = sorted((case for kind in KINDS for case in cases(kind, TENSORS)), key=bound_cycles)
     found = every[part * len(every) // PARTS : (part + 1) * len(every) // PARTS]
     latest = TENSORS * bound_cycles(found[len(found) // 2])  # half of them are still at work then
     gallery = Gallery([Top([case.spec], case.links) for case in found])
