@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from amaranth.hdl import Fragment
+from amaranth.hdl import Elaboratable, Fragment
 
 from accel.schedule.base import KernelSpec
 from accel.schedule.graph import TOP, Link
@@ -14,6 +14,7 @@ from hdl.formal.harness import Wires, harness, scoreboard
 from hdl.formal.prover import Problem
 from hdl.formal.schedule_model import SHOWN_BITS, schedule_model
 from hdl.kernels import kernel as gateware
+from hdl.requantize import FoldedRequantizer
 from hdl.sequencer import Sequencer
 from hdl.stream import tdata_bits
 from hdl.table import CyclicTable, packed, shape_of
@@ -63,7 +64,11 @@ def kernel(spec: KernelSpec) -> Problem:
         if schedule.results > 1:
             counter = f"{prefix}_beat" if linked.has("dut", f"{prefix}_beat") else f"{prefix}_last"  # one bit is both
             lemmas.append(linked.equal("dut", counter, f"beat_{o}"))
-    lemmas += sequencing(_sequencer(spec), linked, f"dut.{instance}.sequencer")
+    for name, part in _parts(spec):
+        if isinstance(part, Sequencer):
+            lemmas += sequencing(part, linked, f"dut.{instance}.{name}")
+        elif isinstance(part, FoldedRequantizer):
+            lemmas += requantizing(part, linked, f"dut.{instance}.{name}")
     stated = harness(body, pins) + schedule_model(schedule)
     return Problem(text, stated, "".join(lemmas), linked.links, tuple(cuts))
 
@@ -92,11 +97,29 @@ def sequencing(sequencer: Sequencer, linked: Linked, inside: str) -> list[str]:
     return body + reading(sequencer.table, linked, f"{inside}.table")
 
 
-def _sequencer(spec: KernelSpec) -> Sequencer:
-    """Return the sequencer that a kernel elaborates."""
-    parts = Fragment.get(gateware(spec), None).subfragments
-    (found,) = (origin for part, _, _ in parts for origin in part.origins or () if isinstance(origin, Sequencer))
-    return found
+def requantizing(requantizer: FoldedRequantizer, linked: Linked, inside: str) -> list[str]:
+    """Return the assertion that the rounds a requantiser has begun are those it has done and those on their way."""
+    if requantizer.rounds == 1:
+        return []
+    names = ("active", "round", "cycle", "started", "finished", "rounds_done")
+    wires = {name: linked.wire(inside, name, f"rounds_{name}") for name in names if linked.has(inside, name)}
+    begun = " + ".join(["32'd0", "rounds_round", *["(rounds_cycle != 0)" for name in wires if name == "cycle"]])
+    flying = [f"rounds_{name}[{i}]" for name in ("started", "finished") for i in range(wires[name][1])]
+    done = " + ".join(["32'd0", "rounds_rounds_done", *flying])
+    return [
+        *(declared for declared, _ in wires.values()),
+        f"  wire [31:0] rounds_begun = ({begun}) % {requantizer.rounds};\n",
+        f"  always @* if (!rst) begin\n    rounds_kept: assert (rounds_begun == ({done}) % {requantizer.rounds});\n",
+        f"    rounds_bounded: assert (rounds_rounds_done < {requantizer.rounds} & (rounds_active ?\n"
+        f"      rounds_round < {requantizer.rounds} : rounds_begun == 0));\n  end\n",
+    ]
+
+
+def _parts(spec: KernelSpec) -> Iterator[tuple[str, Elaboratable]]:
+    """Yield what a kernel elaborates, by name."""
+    for part, name, _ in Fragment.get(gateware(spec), None).subfragments:
+        for origin in part.origins or ():
+            yield name, origin
 
 
 def reading(table: CyclicTable, linked: Linked, inside: str) -> list[str]:
@@ -169,6 +192,12 @@ class Linked:
     def _found(self, module: str, name: str) -> list[tuple[str, str]]:
         """Return the highest bits and the names of registers and outputs that match ``name``."""
         return re.findall(rf"^  (?:reg|output) (?:\[(\d+):0\] )?\\?({name}) *(?:=|;)", self._body(module), re.MULTILINE)
+
+    def wire(self, module: str, name: str, own: str) -> tuple[str, int]:
+        """Return the declaration of a wire of the harness that is a register of ``module``, and its width in bits."""
+        ((high, found),) = set(self._found(module, name))
+        self.links[own] = f"{module}.{found}"
+        return f"  wire [{high or 0}:0] {own};\n", int(high or 0) + 1
 
     def equal(self, module: str, name: str, shown: str) -> str:
         """Return the assertion that a register of ``module`` is what the model shows as ``shown``."""
