@@ -76,6 +76,27 @@ def test_a_benchmark_s_row_has_a_cell_under_every_heading_and_says_what_failed(t
     assert failed.error in failed.cells
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [("ERROR: Failed to expand region (0, 0) |_> (25, 31) of 6723 ICESTORM_LCs", 2), ("ERROR: no such option", 1)],
+)
+def test_a_part_that_is_full_is_told_from_a_tool_that_fails(tmp_path, capsys, monkeypatch, said, code):
+    out = tmp_path / "out"
+    assert run_cli("generate", "mlp_qdq", "--target", "up5k", "-o", out) == 0
+
+    def run(tool, *_, **__):
+        if tool == tools.NEXTPNR_ICE40:
+            raise CheckError(f"nextpnr-ice40 failed: {said!r}")
+        return 0.0
+
+    monkeypatch.setattr(tools, "require", lambda tool: None)
+    monkeypatch.setattr(tools, "run", run)
+    assert run_cli("build", out) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert ("design 'mlp' does not fit up5k" in error) == (code == 2)
+
+
 @pytest.mark.synth
 @pytest.mark.slow
 def test_a_clock_out_of_reach_is_exit_1_and_names_the_kernel_of_the_slowest_path(tmp_path, capsys):

@@ -15,6 +15,7 @@ from accel.errors import CapacityError, CheckError, UnsupportedError, shown
 FOLDER = "build"
 _SEED = "1"  # a fixed seed makes place and route give the same bits every time
 _FULL = (
+    "Failed to expand region",
     "no Bels remaining",
     "no BELs remaining",
     "Unable to place",
