@@ -211,17 +211,11 @@ class Linked:
 
     def tabled(self, module: str, name: str, values: Sequence[int] | np.ndarray, first: int | None = -1) -> str:
         """Return the assertion that a register is a function of the position; in the first cycle it is ``first``."""
-        found = self._found(module, name)
-        if not found:
+        if not self.has(module, name):
             return ""
-        ((high, found),) = set(found)
         own = f"table_{re.sub(r'[^a-z0-9]+', '_', name).strip('_') or 'word'}"
-        width = int(high or 0) + 1
-        self.links |= {
-            f"their_{own}": f"{module}.{found}",
-            f"at_{own}": "model.shown_position",
-            f"fresh_{own}": "model.shown_fresh",
-        }
+        declared, width = self.wire(module, name, f"their_{own}")
+        self.links |= {f"at_{own}": "model.shown_position", f"fresh_{own}": "model.shown_fresh"}
         cases = " ".join(f"{i}: wanted_{own} = {width}'h{int(v) & (1 << width) - 1:x};" for i, v in enumerate(values))
         wanted = f"wanted_{own}(at_{own})"
         claim = f"their_{own} == {wanted}"
@@ -230,8 +224,8 @@ class Linked:
         elif first >= 0:
             claim = f"their_{own} == (fresh_{own} ? {first} : {wanted})"
         return (
-            f"  wire [{high or 0}:0] their_{own}; wire [{SHOWN_BITS - 1}:0] at_{own}, fresh_{own};\n"
-            f"  function [{high or 0}:0] wanted_{own}(input [{SHOWN_BITS - 1}:0] at);\n"
+            f"{declared}  wire [{SHOWN_BITS - 1}:0] at_{own}, fresh_{own};\n"
+            f"  function [{width - 1}:0] wanted_{own}(input [{SHOWN_BITS - 1}:0] at);\n"
             f"    case (at) {cases} default: wanted_{own} = 0; endcase\n  endfunction\n"
             f"  always @* if (!rst) {own}: assert ({claim});\n"
         )
